@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: explicit imports, and unsafe constructs are marked where they stand.
+let swift: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// The filter is one static file that starts in milliseconds (see ARCHITECTURE.md, "Start-up").
+let staticExecutable: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-static-executable", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization",
+        ],
+        .when(platforms: [.linux], configuration: .release))
+]
+
+let package = Package(
+    name: "pipemason",
+    products: [
+        .executable(name: "pipemason", targets: ["pipemason"]),
+        .library(name: "RedactionKit", targets: ["RedactionKit"]),
+        .library(name: "RedactionLogging", targets: ["RedactionLogging"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // System libraries: one Swift module imports each.
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+
+        // C, where it must be.
+        .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CBuiltinRules"),
+
+        // The redactor.
+        .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
+        .target(name: "RedactionRules", dependencies: ["CBuiltinRules"], swiftSettings: swift),
+        .target(
+            name: "RuleFiles",
+            dependencies: ["RedactionRules", "PatternEngine", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: swift),
+        .target(
+            name: "RedactionKit",
+            dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
+            swiftSettings: swift),
+        .target(
+            name: "RedactionLogging",
+            dependencies: ["RedactionKit", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swift),
+
+        // Programs.
+        .executableTarget(
+            name: "pipemason",
+            dependencies: [
+                "RedactionKit", "RuleFiles",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift, linkerSettings: staticExecutable),
+        .executableTarget(name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
+
+        // Tests.
+        .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),
+        .testTarget(name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
+    ]
+)
