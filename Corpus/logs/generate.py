@@ -4,6 +4,7 @@
     generate.py                          write every NAME.log and NAME.expected, and ../demo
     generate.py --check                  fail if the files on disk are not what this script writes
     generate.py --counts                 also print how many secrets of each kind the files hold
+    generate.py --rules DIR              fail if a rule id of the table below is in no rule file (*.toml) of that folder
     generate.py --benign BYTES           print that much log text without a secret
     generate.py --mixed BYTES --every N  print log text with one secret in N lines, whole (never commit it)
 
@@ -29,8 +30,8 @@ RULES = {
     "github-app": "github-app-token",
     "github-fine": "github-fine-grained-pat",
     "gitlab-pat": "gitlab-pat",
-    "gitlab-runner": "gitlab-runner-authentication-token",
-    "slack-bot": "slack-bot-token",
+    "gitlab-runner": "gitlab-runner-token",
+    "slack-bot": "slack-token",
     "stripe": "stripe-secret-key",
     "aws-id": "aws-access-key-id",
     "aws-temporary-id": "aws-access-key-id",
@@ -38,14 +39,15 @@ RULES = {
     "anthropic": "anthropic-api-key",
     "npm": "npm-access-token",
     "pypi": "pypi-upload-token",
-    "gcp": "gcp-api-key",
-    "huggingface": "huggingface-access-token",
+    "gcp": "google-api-key",
+    "huggingface": "huggingface-token",
     "digitalocean": "digitalocean-pat",
     "sendgrid": "sendgrid-api-token",
     "vault": "vault-service-token",
-    "dockerhub": "dockerhub-personal-access-token",
+    "dockerhub": "dockerhub-pat",
     "shopify": "shopify-access-token",
     "linear": "linear-api-key",
+    "linear-base64": "linear-api-key",
     "grafana": "grafana-service-account-token",
     # Structure.
     "jwt": "jwt",
@@ -180,6 +182,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--counts", action="store_true")
+    parser.add_argument("--rules", type=pathlib.Path, metavar="DIR")
     parser.add_argument("--benign", type=int, metavar="BYTES")
     parser.add_argument("--mixed", type=int, metavar="BYTES")
     parser.add_argument("--every", type=int, metavar="N", default=50)
@@ -190,6 +193,11 @@ def main():
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             sys.stderr.close()
+        return
+    if options.rules:
+        known = {m[1] for path in options.rules.glob("*.toml") for m in re.finditer(r"^\s*id\s*=\s*[\"']([^\"']+)", path.read_text("utf-8"), re.M)}
+        if unknown := sorted(set(RULES.values()) - known):
+            raise SystemExit("generate.py: no such rule: " + ", ".join(unknown))
         return
     stale, kinds = [], collections.Counter()
     for path, data, text in files(options.seed):

@@ -187,6 +187,11 @@ class Material:
         kind = kind or self.deal("token", self.TOKEN_KINDS)
         return secret(kind, self.token(kind))
 
+    def base64_token(self):
+        """A token of 48 bytes in base64: no padding, so that its span is plain."""
+        text = base64.b64encode(self.token("linear").replace(CUT, "").encode()).decode()
+        return secret("linear-base64", text[:6] + CUT + text[6:])
+
     def jwt_value(self):
         enc = lambda o: base64.urlsafe_b64encode(json.dumps(o, separators=(",", ":")).encode()).decode().rstrip("=")
         header = self.pick({"alg": "HS256", "typ": "JWT"}, {"alg": "RS256", "kid": self.hex(16), "typ": "JWT"}, {"alg": "ES256", "typ": "JWT"})
@@ -312,6 +317,9 @@ class Material:
         lambda g: f"Co-authored-by: Release Bot <{g.email()}>",
         lambda g: f"bounce: <{g.email()}>: mailbox full (552 5.2.2)",
         lambda g: f"GET /unsubscribe?u={secret('email', f'asha.patel{CUT}%40{CUT}kestrel-freight.com')}&list=news 200",
+        lambda g: f"contact card: <a href=\"#\">{secret('email', f'henrik.olsen{CUT}&#64;{CUT}halvorsen-marin.no')}</a>",
+        lambda g: f"302 Location: /login?next=https%3A%2F%2Fapp.internal%2Fcb%3Ftoken%3D{g.tok('github-pat')}%26state%3D{g.num(1, 99)}",
+        lambda g: f"kubectl get secret sync -o jsonpath: {g.base64_token()} (type Opaque)",
         lambda g: f"google maps client key={g.tok('gcp')} quota ok",
         lambda g: f"huggingface hub login with {g.tok('huggingface')} succeeded",
         lambda g: f"doctl auth init -t {g.tok('digitalocean')}",
