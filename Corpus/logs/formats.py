@@ -155,9 +155,9 @@ class Nginx(Format):
     )
     SECRETS = (
         lambda s: s.access(f"/files/export?access_{CUT}token={s.g.jwt()}"),
-        lambda s: s.access(f"/v1/geocode?{s.g.assign('api_key', 'query', s.g.tail(BASE62, 32))}&lang=en"),
+        lambda s: s.access(f"/v1/geocode?{s.g.assign('api_key', 'query-key', s.g.tail(BASE62, 32))}&lang=en"),
         lambda s: s.access(f"/newsletter?email={secret('email', f'noor.chen{CUT}%40{CUT}tidewaterbooks.net')}&src=web"),
-        lambda s: s.access("/account", referer=f"https://shop.internal/auth/callback?{s.g.assign('access_token', 'query', s.g.tail(BASE62, 40))}&state=ok"),
+        lambda s: s.access("/account", referer=f"https://shop.internal/auth/callback?{s.g.assign('access_token', 'query-token', s.g.tail(BASE62, 40))}&state=ok"),
         lambda s: s.line(f"http header: \"{s.g.header()}\""),
         lambda s: s.line(f"http header: \"{cut_word('Cookie')}: {s.g.cookies()}\""),
         lambda s: s.line(f"http proxy header: \"{cut_word('X-Api-Key')}: {secret('api-key-header', s.g.tail(BASE62, 40))}\""),
