@@ -34,7 +34,7 @@ let package = Package(
 
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
-        .target(name: "CBuiltinRules"),
+        .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
 
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
@@ -60,7 +60,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
-        .executableTarget(name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
+        .executableTarget(
+            name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], sources: ["Rulegen.swift"],
+            swiftSettings: swift),
 
         // Tests.
         .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),

@@ -41,6 +41,15 @@ public struct Rule: Sendable, Equatable {
     /// Literals of which one stands in the 64 bytes before the token, for tokens that carry no literal themselves.
     public var contexts: [String]
 
+    /// Whether an anchor may stand right after a letter or digit, for tokens that are glued to other text.
+    public var inner: Bool
+
+    /// A pattern of file paths the rule is limited to; nil: every path. A stream has no path, and the rule holds.
+    public var pathRegex: String?
+
+    /// Words for selection and reports; they have no effect on matching.
+    public var tags: [String]
+
     /// Checks that run on a match, cheapest first.
     public var validators: [Validator]
 
@@ -54,7 +63,8 @@ public struct Rule: Sendable, Equatable {
         id: String, summary: String = "", category: Category = .token, confidence: Confidence = .medium,
         pack: String? = nil, detector: Detector = .token, regex: String? = nil, secretGroup: Int = 0,
         entropy: Double? = nil, keywords: [String] = [], anchors: [String] = [], contexts: [String] = [],
-        validators: [Validator] = [], allowlists: [Allowlist] = [], reference: String? = nil
+        inner: Bool = false, pathRegex: String? = nil, tags: [String] = [], validators: [Validator] = [],
+        allowlists: [Allowlist] = [], reference: String? = nil
     ) {
         self.id = id
         self.summary = summary
@@ -68,6 +78,9 @@ public struct Rule: Sendable, Equatable {
         self.keywords = keywords
         self.anchors = anchors
         self.contexts = contexts
+        self.inner = inner
+        self.pathRegex = pathRegex
+        self.tags = tags
         self.validators = validators
         self.allowlists = allowlists
         self.reference = reference
@@ -188,11 +201,14 @@ public struct Provider: Sendable, Equatable {
     /// Lower-case words or host names of which one must stand before the token.
     public var keywords: [String]
     public var shapes: [TokenShape]
+    /// Whether the keywords are ordinary words too, so that more evidence than their presence is needed.
+    public var weak: Bool
 
-    public init(id: String, keywords: [String], shapes: [TokenShape]) {
+    public init(id: String, keywords: [String], shapes: [TokenShape], weak: Bool = false) {
         self.id = id
         self.keywords = keywords
         self.shapes = shapes
+        self.weak = weak
     }
 }
 
@@ -227,19 +243,5 @@ public struct TokenShape: Sendable, Equatable {
         self.minimum = minimum
         self.maximum = maximum
         self.alphabet = alphabet
-    }
-}
-
-/// Rules and providers that are used together.
-public struct RuleSet: Sendable, Equatable {
-    public var rules: [Rule]
-    public var providers: [Provider]
-    /// Allowlists that hold for every rule.
-    public var allowlists: [Allowlist]
-
-    public init(rules: [Rule] = [], providers: [Provider] = [], allowlists: [Allowlist] = []) {
-        self.rules = rules
-        self.providers = providers
-        self.allowlists = allowlists
     }
 }
