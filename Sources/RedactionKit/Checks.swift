@@ -1,0 +1,278 @@
+internal import RedactionRules
+
+/// Verdicts of the checks that rules name.
+enum Checks {
+    enum Verdict { case pass, fail, proof, doubt }
+
+    /// Runs one check on the bytes of a match. Proving checks answer `.proof` or `.doubt`, required ones `.pass` or `.fail`.
+    static func run(_ validator: Validator, on bytes: UnsafeRawBufferPointer) -> Verdict {
+        switch validator {
+        case .crc32Base62: crc32Base62(bytes) ? .proof : .doubt
+        case .crc32Hex: crc32Hex(bytes, littleEndian: false) ? .proof : .doubt
+        case .crc32HexLittleEndian: crc32Hex(bytes, littleEndian: true) ? .proof : .doubt
+        case .bech32: bech32(bytes) ? .proof : .doubt
+        case .base64urlJSON: decodesToObject(bytes) ? .pass : .fail
+        case .base64UserPassword: decodesToUserPassword(bytes) ? .pass : .fail
+        case .luhn: luhn(bytes) ? .pass : .fail
+        case .mod97: mod97(bytes) ? .pass : .fail
+        case .mixed: isMixed(bytes) ? .pass : .fail
+        case .random: Randomness.looksRandom(bytes) ? .pass : .fail
+        case .notPlaceholder: Placeholders.isDocumentation(bytes) ? .fail : .pass
+        }
+    }
+
+    private static let crcTable: [UInt32] = (0..<256).map { index in
+        var value = UInt32(index)
+        for _ in 0..<8 { value = value & 1 != 0 ? 0xEDB8_8320 ^ (value >> 1) : value >> 1 }
+        return value
+    }
+
+    /// CRC-32 as in zlib (ISO 3309).
+    static func crc32(_ bytes: Slice<UnsafeRawBufferPointer>) -> UInt32 {
+        var crc: UInt32 = 0xFFFF_FFFF
+        for byte in bytes { crc = crcTable[Int((crc ^ UInt32(byte)) & 0xFF)] ^ (crc >> 8) }
+        return ~crc
+    }
+
+    /// The last 6 base62 digits are the CRC-32 of the bytes between the last `_` and them.
+    static func crc32Base62(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count > 7, let underscore = bytes.dropLast(6).lastIndex(of: UInt8(ascii: "_")) else { return false }
+        var value: UInt64 = 0
+        for byte in bytes.suffix(6) {
+            let digit: UInt8
+            if byte.isDigit {
+                digit = byte - 0x30
+            } else if byte.isUpper {
+                digit = byte - 0x41 + 10
+            } else if byte.isLower {
+                digit = byte - 0x61 + 36
+            } else {
+                return false
+            }
+            value = value * 62 + UInt64(digit)
+        }
+        return value == UInt64(crc32(bytes[(underscore + 1)..<(bytes.count - 6)]))
+    }
+
+    /// The last 8 hexadecimal digits are the CRC-32 of all before them, little-endian and after a `_` for Grafana.
+    static func crc32Hex(_ bytes: UnsafeRawBufferPointer, littleEndian: Bool) -> Bool {
+        guard bytes.count > 9 else { return false }
+        var value: UInt32 = 0
+        for byte in bytes.suffix(8) {
+            guard byte.isHex else { return false }
+            value = value << 4 | UInt32(byte.hexValue)
+        }
+        if littleEndian { return value.byteSwapped == crc32(bytes[0..<(bytes.count - 9)]) }
+        return value == crc32(bytes[0..<(bytes.count - 8)])
+    }
+
+    /// BIP 173, "Bech32": upper-case or lower-case human part, `1`, data with a 30-bit checksum.
+    static func bech32(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let digits: StaticString = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+        guard let one = bytes.lastIndex(of: UInt8(ascii: "1")), one > 0, bytes.count - one > 7 else { return false }
+        var sum: UInt32 = 1
+        func add(_ value: UInt32) {
+            let top = sum >> 25
+            sum = (sum & 0x1FF_FFFF) << 5 ^ value
+            if top & 1 != 0 { sum ^= 0x3B6A_57B2 }
+            if top & 2 != 0 { sum ^= 0x2650_8E6D }
+            if top & 4 != 0 { sum ^= 0x1EA1_19FA }
+            if top & 8 != 0 { sum ^= 0x3D42_33DD }
+            if top & 16 != 0 { sum ^= 0x2A14_62B3 }
+        }
+        for byte in bytes[0..<one] { add(UInt32(lower(byte) >> 5)) }
+        add(0)
+        for byte in bytes[0..<one] { add(UInt32(lower(byte) & 31)) }
+        for byte in bytes[(one + 1)...] {
+            var value = 0
+            while value < 32, digits.utf8Start[value] != lower(byte) { value += 1 }
+            guard value < 32 else { return false }
+            add(UInt32(value))
+        }
+        return sum == 1
+    }
+
+    /// ISO/IEC 7812-1: the digits, other bytes skipped, have a valid Luhn sum and are not all alike.
+    static func luhn(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var sum = 0
+        var count = 0
+        var isUniform = true
+        var first: UInt8 = 0
+        for byte in bytes.reversed() where byte.isDigit {
+            if count == 0 { first = byte } else if byte != first { isUniform = false }
+            var digit = Int(byte - 0x30)
+            if count & 1 == 1 { digit = digit > 4 ? 2 * digit - 9 : 2 * digit }
+            sum += digit
+            count += 1
+        }
+        return count >= 12 && !isUniform && sum % 10 == 0
+    }
+
+    /// ISO 13616: the IBAN, blanks skipped, is 1 modulo 97 after its first four characters move to the end.
+    static func mod97(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let compact = bytes.filter(\.isAlnum)
+        guard compact.count >= 15, compact.count <= 34 else { return false }
+        var remainder = 0
+        for byte in compact[4...] + compact[..<4] {
+            if byte.isDigit {
+                remainder = (remainder * 10 + Int(byte - 0x30)) % 97
+            } else {
+                remainder = (remainder * 100 + Int(lower(byte) - 0x61 + 10)) % 97
+            }
+        }
+        return remainder == 1
+    }
+
+    private static func isMixed(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.contains(where: \.isDigit) && bytes.contains(where: \.isLetter)
+    }
+
+    /// Whether the first dot-separated segment is base64url of something that begins and ends like a JSON object.
+    static func decodesToObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let segment = bytes.prefix { $0 != UInt8(ascii: ".") }
+        guard segment.count >= 4, segment.count <= 8192 else { return false }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: segment.count) { room in
+            var count = 0
+            var bits: UInt32 = 0
+            var width = 0
+            for byte in segment {
+                guard let value = byte.sextet else {
+                    if byte == UInt8(ascii: "=") { break }
+                    return false
+                }
+                bits = bits << 6 | UInt32(value)
+                width += 6
+                if width >= 8 {
+                    width -= 8
+                    room[count] = UInt8(truncatingIfNeeded: bits >> UInt32(width))
+                    count += 1
+                }
+            }
+            var lower = 0
+            var upper = count
+            while lower < upper, room[lower].isWhitespace { lower += 1 }
+            while upper > lower, room[upper - 1].isWhitespace { upper -= 1 }
+            return upper - lower >= 2 && room[lower] == UInt8(ascii: "{") && room[upper - 1] == UInt8(ascii: "}")
+        }
+    }
+
+    /// Whether the value is base64 of `user:password` in printable ASCII.
+    static func decodesToUserPassword(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 8, bytes.count <= 1024 else { return false }
+        var bits: UInt32 = 0
+        var width = 0
+        var colons = 0
+        for byte in bytes {
+            guard let value = byte.sextet else {
+                if byte == UInt8(ascii: "=") { break }
+                return false
+            }
+            bits = bits << 6 | UInt32(value)
+            width += 6
+            if width >= 8 {
+                width -= 8
+                let decoded = UInt8(truncatingIfNeeded: bits >> UInt32(width))
+                if decoded < 0x20 || decoded == 0x7f { return false }
+                if decoded == UInt8(ascii: ":") { colons += 1 }
+            }
+        }
+        return colons >= 1
+    }
+}
+
+/// Values that stand for a secret without being one.
+enum Placeholders {
+    /// What every placeholder of ours begins with; such text is never a match (promise: idempotence).
+    static let mark: StaticString = "[REDACTED"
+
+    /// Whether this is a documentation sample such as AWS's `…EXAMPLE`.
+    static func isDocumentation(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let base = bytes.baseAddress else { return true }
+        let text = Text(base: base.assumingMemoryBound(to: UInt8.self), count: bytes.count)
+        if text.findFolded("example", in: 0..<text.count) != nil { return true }
+        // One character over and over after the prefix: xxxx, 0000.
+        var longest = 0
+        var run = 1
+        for i in 1..<max(1, text.count) {
+            run = text[i] == text[i - 1] ? run + 1 : 1
+            longest = max(longest, run)
+        }
+        return longest >= 8 && longest * 2 >= text.count
+    }
+
+    /// Whether a value of an assignment is a template, a mask, a word of the format, or empty.
+    static func isTemplate(_ text: Text, _ range: Range<Int>) -> Bool {
+        let length = range.count
+        guard length > 0 else { return true }
+        let first = text[range.lowerBound]
+        let second = text.at(range.lowerBound + 1)
+        let last = text[range.upperBound - 1]
+        switch first {
+        case UInt8(ascii: "$"):
+            // $VAR, ${VAR}, $(command), $1; but a password may begin with a dollar sign: `$` and no name is one.
+            if second == UInt8(ascii: "{") || second == UInt8(ascii: "(") { return true }
+            var i = range.lowerBound + 1
+            while i < range.upperBound, text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text[i] == UInt8(ascii: ":") { i += 1 }
+            // A variable's name is a word; `$2y$10$…` and `$xK9!` are not.
+            return i == range.upperBound && !Randomness.looksRandom(text.raw((range.lowerBound + 1)..<i))
+        case UInt8(ascii: "{"), UInt8(ascii: "<"), UInt8(ascii: "["), UInt8(ascii: "("):
+            return true
+        case UInt8(ascii: "%"):
+            // %s, %(name)s, %ENV%, %{name}
+            return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") || last == UInt8(ascii: "%")
+        case UInt8(ascii: "#"):
+            return second == UInt8(ascii: "{")
+        case UInt8(ascii: "@"):
+            return second == UInt8(ascii: "{") || second == UInt8(ascii: "@")
+        default: break
+        }
+        if text.find("[REDACTED", in: range) != nil || text.findFolded("redacted", in: range) != nil { return true }
+        if text.find("${", in: range) != nil || text.find("{{", in: range) != nil || text.find("$(", in: range) != nil { return true }
+        // Masks: at least three of * • x X . - _ # and nothing else, or a tail of asterisks.
+        var isMask = true
+        var stars = 0
+        for i in range {
+            let byte = text[i]
+            if byte == UInt8(ascii: "*") { stars += 1 }
+            if byte != UInt8(ascii: "*"), byte | 0x20 != UInt8(ascii: "x"), byte != UInt8(ascii: "."), byte != UInt8(ascii: "-"),
+                byte != UInt8(ascii: "_"), byte != UInt8(ascii: "#"), byte != UInt8(ascii: "?"), byte < 0x80
+            {
+                isMask = false
+                break
+            }
+        }
+        return isMask || stars >= 3
+    }
+
+    /// Words that say what a value is or that there is none, in lower case.
+    private static let words: Set<String> = [
+        "null", "nil", "none", "nan", "true", "false", "yes", "no", "on", "off", "undefined", "void", "empty", "blank",
+        "required", "optional", "missing", "invalid", "incorrect", "expired", "wrong", "valid", "ok", "unset", "set", "unknown",
+        "string", "str", "text", "char", "varchar", "bytes", "bytearray", "object", "boolean", "bool", "int", "integer", "number",
+        "password", "passwd", "secret", "token", "apikey", "api_key", "key", "hidden", "masked", "encrypted", "hashed",
+        "disabled", "enabled", "default", "auto", "any", "all", "never", "always", "prompt", "stdin", "env", "file", "vault",
+        "placeholder", "example", "sample", "dummy", "todo", "tbd", "na", "n/a", "bearer", "basic", "digest", "plain", "oauth",
+        "oauth2", "jwt", "auth", "authentication", "authorization", "changed", "updated", "failed", "success", "accepted",
+        "rejected", "denied", "granted", "revoked", "rotated", "created", "deleted", "found", "not", "is", "was", "and", "for",
+        "must", "should", "will", "has", "with", "from", "this", "that", "the", "your", "you", "new", "old", "self", "config",
+        "settings", "options", "request", "response", "args", "input", "getpass", "value", "values", "field", "type", "name",
+    ]
+
+    /// Whether the value is one of the words of formats and messages.
+    static func isWord(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard range.count <= 14 else { return false }
+        let folded = String(decoding: text.raw(range).lazy.map(lower), as: UTF8.self)
+        return words.contains(folded)
+    }
+
+    /// Whether the value speaks of itself as a stand-in: `your-api-key`, `changeme`, `<token>`, `test_secret_here`.
+    static func isStandIn(_ text: Text, _ range: Range<Int>) -> Bool {
+        if isTemplate(text, range) || isWord(text, range) { return true }
+        let phrases: [StaticString] = [
+            "your_", "your-", "yourapi", "yourtoken", "yoursecret", "yourpass", "changeme", "change_me", "change-me", "placeholder", "example", "insert_", "insert-",
+            "replace_", "replace-", "replaceme", "_here", "-here", "dummy", "xxxx", "todo",
+        ]
+        for phrase in phrases where text.findFolded(phrase, in: range) != nil { return true }
+        return false
+    }
+}

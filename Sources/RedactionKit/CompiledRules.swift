@@ -1,0 +1,323 @@
+internal import CPrefilter
+internal import PatternEngine
+internal import RedactionRules
+internal import Synchronization
+
+/// A rule set prepared for scanning: prefilter tables, anchor look-up, provider words, patterns compiled when first needed.
+///
+/// Immutable but for the lazily compiled patterns, so that one instance serves any number of streams.
+final class CompiledRules: Sendable {
+    /// What a fragment that the prefilter reports may be the beginning of.
+    enum Family: Equatable, Sendable {
+        case assignment
+        case url
+        case keyBlock
+        case keyLines
+        case authorization
+        case cookie
+        case bearer
+        case userOption
+        case manifest
+        case jwk
+        case pattern(Int)
+    }
+
+    /// A rule's literal and whether anything may stand before it.
+    struct Anchor: Sendable {
+        let bytes: [UInt8]
+        let rule: Int
+        let isInner: Bool
+        /// Index of the next anchor with the same three bytes, or -1.
+        var next: Int32
+    }
+
+    /// A credential word of the assignment detector.
+    struct Word: Sendable {
+        let bytes: [UInt8]
+        let rule: Int
+    }
+
+    let rules: [Rule]
+    /// Rule indices of the native detectors.
+    let jwt, privateKey, url, email, header, cookie, manifest, provider: Int?
+    let numbers: [Int]
+    let contextRules: [(literal: [UInt8], rule: Int)]
+    /// Credential words, longest first.
+    let words: [Word]
+    let providers: ProviderIndex
+    let hasProviders: Bool
+    let confidences: [UInt8]
+
+    /// Prefilter tables; written in `init` only.
+    let tables: TablesBox
+    let families: [[Family]]
+    private let anchors: [Anchor]
+    private let anchorHeads: [UInt32: Int32]
+    private let patterns: Mutex<[Int: Result<Pattern, PatternError>]>
+    let allowlists: [CompiledAllowlists?]
+
+    /// Owns the C tables.
+    final class TablesBox: @unchecked Sendable {
+        // @unchecked: filled before the box is shared, read-only afterwards.
+        let pointer: UnsafeMutablePointer<pm_tables>
+        init() {
+            pointer = .allocate(capacity: 1)
+            pm_tables_init(pointer)
+        }
+        deinit { pointer.deallocate() }
+    }
+
+    init(_ set: RuleSet) throws(RedactionError) {
+        let rules = set.rules
+        self.rules = rules
+        func first(_ detector: Rule.Detector, id: String? = nil) -> Int? {
+            rules.firstIndex { $0.detector == detector && (id == nil || $0.id == id) }
+        }
+        jwt = first(.jwt)
+        privateKey = first(.privateKey)
+        url = first(.url)
+        email = first(.email)
+        cookie = first(.header, id: "cookie-header")
+        header = rules.firstIndex { $0.detector == .header && $0.id != "cookie-header" }
+        manifest = first(.manifest)
+        provider = first(.provider)
+        numbers = rules.indices.filter { rules[$0].detector == .number }
+        confidences = rules.map { $0.confidence == .high ? 2 : $0.confidence == .medium ? 1 : 0 }
+
+        var words: [Word] = []
+        for (index, rule) in rules.enumerated() where rule.detector == .assignment {
+            for keyword in rule.keywords { words.append(Word(bytes: Array(keyword.utf8), rule: index)) }
+        }
+        words.sort { $0.bytes.count > $1.bytes.count }
+        self.words = words
+        hasProviders = provider != nil && !set.providers.isEmpty
+        providers = ProviderIndex(hasProviders ? set.providers : [])
+
+        // Anchors.
+        let tables = TablesBox()
+        var anchors: [Anchor] = []
+        var heads: [UInt32: Int32] = [:]
+        var contexts: [(literal: [UInt8], rule: Int)] = []
+        func addAnchor(_ bytes: [UInt8], rule: Int, isInner: Bool) {
+            let key = Self.key(bytes[0], bytes[1], bytes[2])
+            anchors.append(Anchor(bytes: bytes, rule: rule, isInner: isInner, next: heads[key] ?? -1))
+            heads[key] = Int32(anchors.count - 1)
+            bytes.withUnsafeBufferPointer { pm_tables_add_anchor(tables.pointer, $0.baseAddress) }
+        }
+        for (index, rule) in rules.enumerated() where rule.detector == .token {
+            for anchor in rule.anchors {
+                let bytes = Array(anchor.utf8)
+                guard bytes.count >= 3 else {
+                    throw RedactionError(.invalidRule, rule: rule.id, "an anchor needs at least 3 bytes")
+                }
+                addAnchor(bytes, rule: index, isInner: rule.inner)
+            }
+            for context in rule.contexts { contexts.append((Array(context.utf8), index)) }
+        }
+        if let jwt {
+            for anchor in ["eyJ", "ewo", "eyA", "ewk", "ewog", "v1.", "v2.", "v3.", "v4."] {
+                addAnchor(Array(anchor.utf8), rule: jwt, isInner: false)
+            }
+        }
+        contextRules = contexts
+        self.anchors = anchors
+        anchorHeads = heads
+
+        // Fragments. A literal that begins with another one shares its fragment.
+        var wanted: [(literal: String, family: Family)] = []
+        if !words.isEmpty {
+            let stems = ["pass", "pwd", "secret", "token", "key", "cred", "auth"]
+            for stem in stems { wanted.append((stem, .assignment)) }
+            for word in words {
+                let text = String(decoding: word.bytes, as: UTF8.self)
+                if !stems.contains(where: text.contains) { wanted.append((text, .assignment)) }
+            }
+        }
+        if url != nil { wanted.append(("://", .url)) }
+        if privateKey != nil {
+            wanted.append(("begin ", .keyBlock))
+            wanted.append(("private-lines:", .keyLines))
+        }
+        if header != nil {
+            wanted.append(("authorization", .authorization))
+            wanted.append(("bearer", .bearer))
+            wanted.append(("curl", .userOption))
+            wanted.append(("wget", .userOption))
+        }
+        if cookie != nil { wanted.append(("cookie", .cookie)) }
+        if manifest != nil {
+            wanted.append(("data:", .manifest))
+            wanted.append(("data\"", .manifest))
+        }
+        if words.contains(where: { _ in true }) {
+            wanted.append(("\"d\"", .jwk))
+            wanted.append(("\"k\"", .jwk))
+        }
+        for (index, rule) in rules.enumerated() where rule.detector == .pattern {
+            guard rule.regex != nil else { continue }
+            let keywords = rule.keywords.isEmpty ? rule.anchors : rule.keywords
+            for keyword in keywords { wanted.append((keyword.asciiLowercased, .pattern(index))) }
+        }
+        wanted.sort { $0.literal.utf8.count < $1.literal.utf8.count }
+        var families: [[Family]] = []
+        var literals: [[UInt8]] = []
+        for item in wanted {
+            let bytes = Array(item.literal.utf8.prefix(Int(PM_FRAGMENT_LENGTH)))
+            if let shared = literals.firstIndex(where: { bytes.starts(with: $0) }) {
+                if !families[shared].contains(item.family) { families[shared].append(item.family) }
+                continue
+            }
+            let id = bytes.withUnsafeBufferPointer { pm_tables_add_fragment(tables.pointer, $0.baseAddress, $0.count) }
+            guard id == literals.count else {
+                throw RedactionError(
+                    .tooManyKeywords, rule: nil,
+                    bytes.count < 3
+                        ? "a keyword needs at least 3 bytes: \"\(item.literal)\""
+                        : "more than \(PM_MAXIMUM_FRAGMENTS) different keywords")
+            }
+            literals.append(bytes)
+            families.append([item.family])
+        }
+        self.families = families
+        self.tables = tables
+        patterns = Mutex([:])
+
+        var allowlists: [CompiledAllowlists?] = []
+        for rule in rules { allowlists.append(try CompiledAllowlists(rule: rule, global: set.allowlists)) }
+        self.allowlists = allowlists
+    }
+
+    @inline(__always)
+    static func key(_ a: UInt8, _ b: UInt8, _ c: UInt8) -> UInt32 { UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16 }
+
+    /// Calls `body` with each anchor that stands at `index` of `text`.
+    @inline(__always)
+    func forEachAnchor(in text: Text, at index: Int, until end: Int, _ body: (borrowing Anchor) -> Void) {
+        guard index + 3 <= end else { return }
+        guard var next = anchorHeads[Self.key(text[index], text[index + 1], text[index + 2])] else { return }
+        anchors.withUnsafeBufferPointer { anchors in
+            while next >= 0 {
+                let entry = anchors[Int(next)]
+                if index + entry.bytes.count <= end {
+                    var matches = true
+                    entry.bytes.withUnsafeBufferPointer { bytes in
+                        for i in 3..<max(3, bytes.count) where bytes[i] != text[index + i] {
+                            matches = false
+                            break
+                        }
+                    }
+                    if matches { body(entry) }
+                }
+                next = entry.next
+            }
+        }
+    }
+
+    /// The compiled pattern of a rule, made on first use; about 25 µs then.
+    func pattern(of rule: Int) -> Result<Pattern, PatternError> {
+        patterns.withLock { patterns in
+            if let known = patterns[rule] { return known }
+            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial] : []
+            let result: Result<Pattern, PatternError>
+            do throws(PatternError) {
+                result = .success(try Pattern(rules[rule].regex ?? "", options: options))
+            } catch {
+                result = .failure(error)
+            }
+            patterns[rule] = result
+            return result
+        }
+    }
+}
+
+/// The allowlists of one rule, with their patterns compiled.
+final class CompiledAllowlists: Sendable {
+    struct Entry: Sendable {
+        let requiresAll: Bool
+        let target: Allowlist.Target
+        let patterns: [Pattern]
+        let stopwords: [[UInt8]]
+        let paths: [Pattern]
+    }
+    let entries: [Entry]
+
+    /// Nil if the rule has none.
+    init?(rule: Rule, global: [Allowlist]) throws(RedactionError) {
+        var entries: [Entry] = []
+        // Global allowlists are meant for users' patterns; built-in detectors have controls of their own.
+        for list in rule.allowlists + (rule.detector == .pattern ? global : []) {
+            var patterns: [Pattern] = []
+            var paths: [Pattern] = []
+            do throws(PatternError) {
+                for regex in list.regexes { patterns.append(try Pattern(regex)) }
+                for path in list.paths { paths.append(try Pattern(path)) }
+            } catch {
+                throw RedactionError(.invalidRule, rule: rule.id, "allowlist pattern: \(error.message) at offset \(error.offset)")
+            }
+            entries.append(
+                Entry(
+                    requiresAll: list.requiresAll, target: list.target, patterns: patterns,
+                    stopwords: list.stopwords.map { Array($0.asciiLowercased.utf8) }, paths: paths))
+        }
+        if entries.isEmpty { return nil }
+        self.entries = entries
+    }
+
+    /// Whether a match is allowed to pass.
+    func allow(
+        secret: UnsafeRawBufferPointer, match: UnsafeRawBufferPointer, line: @autoclosure () -> UnsafeRawBufferPointer,
+        path: String?, scratch: borrowing MatchScratch
+    ) -> Bool {
+        for entry in entries {
+            var verdicts: [Bool] = []
+            if !entry.patterns.isEmpty {
+                let target =
+                    switch entry.target {
+                    case .secret: secret
+                    case .match: match
+                    case .line: line()
+                    }
+                var hit = false
+                for pattern in entry.patterns where pattern.firstMatch(in: target, from: 0, scratch: scratch) == .match { hit = true }
+                verdicts.append(hit)
+            }
+            if !entry.stopwords.isEmpty {
+                let text = Text(base: secret.baseAddress!.assumingMemoryBound(to: UInt8.self), count: secret.count)
+                verdicts.append(entry.stopwords.contains { text.containsFolded($0) })
+            }
+            if !entry.paths.isEmpty {
+                var hit = false
+                if var path {
+                    path.withUTF8 { bytes in
+                        for pattern in entry.paths
+                        where pattern.firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, scratch: scratch) == .match {
+                            hit = true
+                        }
+                    }
+                }
+                verdicts.append(hit)
+            }
+            guard !verdicts.isEmpty else { continue }
+            if entry.requiresAll ? !verdicts.contains(false) : verdicts.contains(true) { return true }
+        }
+        return false
+    }
+}
+
+extension String {
+    /// Lower case of ASCII letters; other characters unchanged.
+    package var asciiLowercased: String { String(decoding: utf8.map(lower), as: UTF8.self) }
+}
+
+extension Text {
+    /// Whether `word` (lower case) occurs anywhere, letters compared without case.
+    func containsFolded(_ word: [UInt8]) -> Bool {
+        guard !word.isEmpty, word.count <= count else { return false }
+        for start in 0...(count - word.count) {
+            var i = 0
+            while i < word.count, lower(base[start + i]) == word[i] { i += 1 }
+            if i == word.count { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,476 @@
+internal import RedactionRules
+
+/// Generic assignments: a name that announces a credential, an operator, a value.
+///
+/// Reads shell, INI, YAML, JSON (also escaped), XML, properties, code and command lines with one grammar: it goes from
+/// the credential word to the ends of its identifier, over quotes and one operator, to a value that ends where its
+/// syntax ends. Three controls keep ordinary text out: what the identifier says after the word (`token_count`), what the
+/// value is (placeholder, name, number, call), and, for weak words, whether it looks random.
+extension Scanner {
+    /// Longest identifier that is read, in bytes before or after the word.
+    private static let maximumName = 64
+    /// Bytes between the identifier and the value.
+    private static let maximumGap = 48
+
+    /// How much a word says by itself.
+    enum Strength { case password, secret, key }
+
+    /// Examines a credential word's beginning (or a part of it) at `index`.
+    func assignment(_ pass: inout Pass, wordAt index: Int) {
+        let text = pass.text
+        guard let name = credentialName(text, around: index) else { return }
+        guard var value = valueStart(&pass, after: name.end, name: name) else { return }
+        let valueBegin = value.start
+        // Private keys have a detector of their own.
+        if text.has("-----BEGIN", at: valueBegin) { return }
+        guard let end = valueEnd(&pass, &value) else { return }
+        var range = value.start..<end
+        // `password=hunter2.` at the end of a sentence; `key=abc...`
+        if value.quote == 0 { while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) { range = range.lowerBound..<(range.upperBound - 1) } }
+        guard decide(text, name, value, range) else { return }
+        pass.add(range, rule: name.rule, confidence: 0, reason: .context)
+        if end == value.start + limits.value, end < text.count, !endsValue(text[end], quote: value.quote) {
+            // Over-long: up to its terminator it is one value.
+            var last = end
+            while last < text.count, !endsValue(text[last], quote: value.quote) { last += 1 }
+            pass.add(value.start..<last, rule: name.rule, confidence: 0, reason: .limit)
+            if last == text.count, !pass.isFinal { 
+                pass.open = Opening(construct: .value(rule: name.rule, quote: value.quote), start: value.start, end: last)
+            }
+        }
+    }
+
+    /// Whether an over-long value ends before `byte`.
+    func endsValue(_ byte: UInt8, quote: UInt8) -> Bool {
+        byte == .lineFeed || (quote != 0 ? byte == quote : byte.isWhitespace || byte.isQuote)
+    }
+
+    /// A credential word in its identifier.
+    struct CredentialName {
+        var start: Int
+        var wordStart: Int
+        var wordEnd: Int
+        var end: Int
+        var rule: Int
+        var strength: Strength
+        /// A command line option: `--password value`.
+        var isOption: Bool
+    }
+
+    private func isNameByte(_ byte: UInt8) -> Bool { byte.isIdentifier || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") }
+
+    /// The identifier around `index`, if what stands in it names a credential.
+    private func credentialName(_ text: Text, around index: Int) -> CredentialName? {
+        var start = index
+        while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
+        var end = index
+        while end < text.count, end - index < Self.maximumName, isNameByte(text[end]) { end += 1 }
+        // `\n` before a name, and `%26`: not part of it.
+        if text.at(start - 1) == .backslash, start < index, "nrt".utf8.contains(text[start]) { start += 1 }
+        while end > index, text[end - 1] == UInt8(ascii: ".") || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">")) { end -= 1 }
+        // The longest word of the rules that covers `index`.
+        var best: (word: CompiledRules.Word, start: Int)?
+        for word in rules.words {
+            let length = word.bytes.count
+            if let best, best.word.bytes.count >= length { break }
+            var at = max(start, index - length + 1)
+            search: while at <= index, at + length <= end {
+                var k = 0
+                while k < length {
+                    let wanted = word.bytes[k]
+                    let got = lower(text[at + k])
+                    // `_` in a word stands for `_`, `-` or `.`.
+                    if got != wanted, !(wanted == UInt8(ascii: "_") && (got == UInt8(ascii: "-") || got == UInt8(ascii: "."))) { break }
+                    k += 1
+                }
+                if k == length {
+                    best = (word, at)
+                    break search
+                }
+                at += 1
+            }
+        }
+        guard let (word, wordStart) = best else { return nil }
+        var wordEnd = wordStart + word.bytes.count
+        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter { wordEnd += 1 }
+        let rule = rules.rules[word.rule]
+        let strength: Strength = rule.category == .password ? .password : rule.id.hasSuffix("secret") ? .secret : .key
+        guard mayStart(text, start, wordStart, wordEnd), mayEnd(text, wordEnd, end) else { return nil }
+        let isOption = text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
+        return CredentialName(
+            start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: strength, isOption: isOption)
+    }
+
+    /// Whether the word may begin there: where a word begins, or after letters that make no other word of it.
+    private func mayStart(_ text: Text, _ start: Int, _ wordStart: Int, _ wordEnd: Int) -> Bool {
+        guard wordStart > start else { return true }
+        let before = text[wordStart - 1]
+        guard before.isLetter else { return true }
+        let first = text[wordStart]
+        if before.isLower, first.isUpper { return true }
+        // `dbpassword`, `PGPASSWORD`, `authtoken` go; `compass`, `bypass`, `monkey`, `turkey`, `sacred` do not.
+        let long: [StaticString] = ["password", "passwd", "secret", "token", "apikey", "api_key", "accesskey", "pwd", "passphrase", "credential"]
+        return long.contains { text.hasFolded($0, at: wordStart) }
+    }
+
+    /// Whether what follows the word in its identifier leaves it a credential: `_1`, `_prod`, `Value`; not `_file`, `Count`.
+    private func mayEnd(_ text: Text, _ wordEnd: Int, _ end: Int) -> Bool {
+        guard wordEnd < end else { return true }
+        let next = text[wordEnd]
+        if next.isLower, text[wordEnd - 1].isLetter {
+            // The word goes on: `tokenizer`, `passed`, `keyboard`, `secretary`, `authority`.
+            let allowed: [StaticString] = ["key", "token", "secret", "value", "string", "text", "hash", "word"]
+            guard allowed.contains(where: { text.hasFolded($0, at: wordEnd) }) else { return false }
+        }
+        let denied: [StaticString] = [
+            "file", "path", "dir", "url", "uri", "endpoint", "name", "type", "count", "counts", "length", "len", "size", "limit", "max", "min",
+            "expir", "ttl", "timeout", "age", "policy", "hint", "field", "label", "format", "version", "arn", "ref", "id", "ids", "idx", "index",
+            "status", "state", "enabled", "disabled", "required", "usage", "used", "reset", "change", "changed", "manager", "provider", "source",
+            "store", "storage", "service", "class", "method", "header", "prefix", "suffix", "column", "table", "rotation", "issued", "created",
+            "updated", "at", "time", "date", "algorithm", "algo", "alg", "cost", "budget", "rate", "per", "total", "prompt", "input", "form",
+            "placeholder", "regex", "pattern", "rule", "check", "valid", "strength", "error", "err", "failed", "failure", "attempt", "retry",
+            "event", "scope", "scopes", "position", "offset", "pair", "ring", "chain", "board", "word_count", "stream", "parser", "ize", "ise", "kind", "param",
+        ]
+        // Each word of the rest is looked at where it begins.
+        var i = wordEnd
+        while i < end {
+            let isWordStart = !text[i].isLetter ? false : i == wordEnd || !text[i - 1].isLetter || (text[i].isUpper && text[i - 1].isLower)
+            if isWordStart {
+                for word in denied where text.hasFolded(word, at: i) {
+                    let after = i + word.utf8CodeUnitCount
+                    if after >= end || !text[after].isLower || text[i].isUpper && text[after].isUpper || word.utf8CodeUnitCount >= 5 { return false }
+                }
+            }
+            i += 1
+        }
+        return true
+    }
+
+    /// Where a value begins and how it is written.
+    struct Value {
+        var start: Int
+        /// The quote that ends it, or 0.
+        var quote: UInt8 = 0
+        /// Backslashes before the quotes, of escaped JSON.
+        var escapes = 0
+        var op = Operator.equals
+        /// Blanks stand around the operator.
+        var isSpaced = false
+        /// The value ends at `<`, as an XML element does.
+        var isElement = false
+    }
+
+    enum Operator { case equals, colon, comma, blank, pair }
+
+    /// The value's start after an identifier that ends at `end`; nil if there is no operator (yet).
+    private func valueStart(_ pass: inout Pass, after end: Int, name: CredentialName) -> Value? {
+        let text = pass.text
+        var i = end
+        let limit = min(text.count, end + Self.maximumGap)
+        var value = Value(start: end)
+        func skipBlanks(newlines: Int = 0) {
+            var newlines = newlines
+            while i < limit {
+                if text[i].isBlank || text[i] == .carriageReturn {
+                    i += 1
+                } else if text[i] == .lineFeed, newlines > 0 {
+                    newlines -= 1
+                    i += 1
+                } else if text[i] == .escape, text.at(i + 1) == UInt8(ascii: "[") {
+                    // A colour between name and value.
+                    var j = i + 2
+                    while j < limit, text[j] < 0x40 { j += 1 }
+                    guard j < limit else { return }
+                    i = j + 1
+                } else {
+                    return
+                }
+            }
+        }
+        // Closing quotes and brackets of the name.
+        while i < limit, text[i].isQuote || text[i] == UInt8(ascii: "]") || text[i] == UInt8(ascii: ")") || (text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash)) { i += 1 }
+        let closedName = i > end
+        let beforeBlanks = i
+        skipBlanks()
+        let hadBlank = i > beforeBlanks
+        guard i < limit else { return nil }
+        switch text[i] {
+        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "."), UInt8(ascii: "!"), UInt8(ascii: "~"):
+            // = == => := ::= :== ?= ||= .= ~=; a lone |, ?, . is no operator.
+            var j = i
+            var sawAssignment = false
+            var sawEquals = false
+            while j < limit, "=:|?.!~>".utf8.contains(text[j]), j - i < 4 {
+                if text[j] == UInt8(ascii: "=") || text[j] == UInt8(ascii: ":") { sawAssignment = true }
+                if text[j] == UInt8(ascii: "=") { sawEquals = true }
+                if text[j] == UInt8(ascii: ">"), !sawEquals { break }
+                j += 1
+            }
+            guard sawAssignment else { return nil }
+            if text.has("://", at: i) { return nil }
+            value.op = sawEquals ? .equals : .colon
+            i = j
+        case UInt8(ascii: "-"):
+            guard text.at(i + 1) == UInt8(ascii: ">") else { return nil }
+            i += 2
+        case UInt8(ascii: "<"):
+            guard text.at(i + 1) == UInt8(ascii: "-") else { return nil }
+            i += 2
+        case UInt8(ascii: ">"):
+            // <password>value</password>
+            value.isElement = true
+            i += 1
+        case UInt8(ascii: ","):
+            // ("password", "value"), and "Name": "password", "Value": "…"
+            guard closedName else { return nil }
+            value.op = .comma
+            i += 1
+        case UInt8(ascii: "%"):
+            // password%3Dvalue
+            guard text.hasFolded("%3d", at: i) || text.hasFolded("%3a", at: i) else { return nil }
+            i += 3
+        default:
+            // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
+            guard hadBlank || text[i] == .lineFeed else { return nil }
+            if text.hasFolded("value", at: i) || (text[i] == .lineFeed && closedName == false) {
+                value.op = .pair
+            } else if name.isOption || isNetrc(text, name) || isSQL(text, name, i) {
+                value.op = .blank
+            } else {
+                return nil
+            }
+        }
+        let operatorEnd = i
+        if value.isElement {
+            skipBlanks(newlines: 2)
+        } else if value.op == .comma || value.op == .pair {
+            // A name beside its value: the next member must be called value.
+            var j = i
+            while j < limit, text[j].isWhitespace || text[j].isQuote || text[j] == UInt8(ascii: ",") || text[j] == .backslash || text[j] == UInt8(ascii: "-") { j += 1 }
+            if text.hasFolded("value", at: j) {
+                j += 5
+                while j < limit, text[j].isQuote || text[j].isBlank || text[j] == .backslash { j += 1 }
+                guard j < limit, text[j] == UInt8(ascii: ":") || text[j] == UInt8(ascii: "=") else { return nil }
+                i = j + 1
+                value.op = .pair
+                skipBlanks()
+            } else {
+                guard value.op == .comma else { return nil }
+                skipBlanks()
+                guard i < limit, text[i].isQuote || text[i] == .backslash else { return nil }
+            }
+        } else {
+            skipBlanks()
+        }
+        value.isSpaced = i > operatorEnd && hadBlank
+        if value.op == .colon { value.isSpaced = i > operatorEnd }
+        guard i < text.count, i < limit else { return nil }
+        // What the value is wrapped in.
+        var wrappers = 0
+        while i < text.count, wrappers < 3, text[i] == UInt8(ascii: "[") || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "{"), text.at(i + 1).isQuote {
+            i += 1
+            wrappers += 1
+        }
+        if text[i].isLetter, text.at(i + 1).isQuote, "ubrfUBRFL@".utf8.contains(text[i]) { i += 1 }
+        if text[i] == UInt8(ascii: "@"), text.at(i + 1).isQuote { i += 1 }
+        var j = i
+        while j < text.count, text[j] == .backslash, j - i < 8 { j += 1 }
+        if j == text.count, j > i, !pass.isFinal {
+            pass.holdFrom(i)
+            return nil
+        }
+        if j < text.count, text[j].isQuote {
+            value.escapes = j - i
+            value.quote = text[j]
+            i = j + 1
+            // Tripled quotes.
+            if value.escapes == 0, text.at(i) == value.quote, text.at(i + 1) == value.quote { i += 2 }
+        } else if text.has("&quot;", at: i) {
+            value.quote = UInt8(ascii: "&")
+            i += 6
+        }
+        value.start = i
+        return i < text.count ? value : nil
+    }
+
+    private func isNetrc(_ text: Text, _ name: CredentialName) -> Bool {
+        guard name.wordStart == name.start, name.wordEnd == name.end else { return false }
+        let from = max(0, name.start - 160)
+        return text.find("login ", in: from..<name.start) != nil
+            && (text.find("machine ", in: from..<name.start) != nil || text.find("default ", in: from..<name.start) != nil)
+    }
+
+    /// `IDENTIFIED BY 'x'`, `PASSWORD 'x'`: a quoted string right after the word.
+    private func isSQL(_ text: Text, _ name: CredentialName, _ index: Int) -> Bool {
+        text[index] == .apostrophe && text[name.wordStart].isUpper && text[name.wordEnd - 1].isUpper
+    }
+
+    /// Where the value ends; nil if it is not complete, or over-long and no secret.
+    private func valueEnd(_ pass: inout Pass, _ value: inout Value) -> Int? {
+        let text = pass.text
+        let start = value.start
+        let limit = min(text.count, start + limits.value)
+        var i = start
+        if value.quote == UInt8(ascii: "&") {
+            while i < limit, text[i] != .lineFeed, !text.has("&quot;", at: i) { i += 1 }
+        } else if value.quote != 0 {
+            while i < limit {
+                let byte = text[i]
+                if byte == .lineFeed { break }
+                if byte == .backslash {
+                    var j = i
+                    while j < limit, text[j] == .backslash { j += 1 }
+                    if j == text.count, !pass.isFinal {
+                        i = j
+                        break
+                    }
+                    if j < limit, text[j] == value.quote, j - i <= value.escapes {
+                        // The escaped quote that closes an escaped string.
+                        break
+                    }
+                    if value.escapes > 0, j < limit, "nr".utf8.contains(text[j]), j - i <= value.escapes { break }
+                    i = min(j + 1, limit)
+                    continue
+                }
+                if byte == value.quote { break }
+                i += 1
+            }
+        } else {
+            while i < limit {
+                let byte = text[i]
+                if byte.isWhitespace || byte < 0x20 || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";")
+                    || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "|")
+                { break }
+                if byte == UInt8(ascii: "&"), !value.isElement { break }
+                if byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
+                    // A closing bracket ends the value unless it was opened in it.
+                    if !opens(text, start, i, byte) { break }
+                }
+                if byte == .backslash, "nrt\"'\\".utf8.contains(text.at(i + 1)) || (i + 1 == text.count && !pass.isFinal) {
+                    if i + 1 == text.count {
+                        i = text.count
+                    }
+                    break
+                }
+                i += 1
+            }
+        }
+        if i == text.count, i < start + limits.value, !pass.isFinal {
+            pass.holdFrom(start)
+            return nil
+        }
+        if i == start + limits.value, i < text.count {
+            // Over-long: prose and data are no credential; one long word is.
+            for j in start..<i where text[j].isWhitespace { return nil }
+        }
+        return i
+    }
+
+    private func opens(_ text: Text, _ start: Int, _ end: Int, _ closing: UInt8) -> Bool {
+        let opening = closing == UInt8(ascii: ")") ? UInt8(ascii: "(") : closing == UInt8(ascii: "]") ? UInt8(ascii: "[") : UInt8(ascii: "{")
+        var depth = 0
+        for i in start..<end {
+            if text[i] == opening { depth += 1 }
+            if text[i] == closing { depth -= 1 }
+        }
+        return depth > 0
+    }
+
+    // MARK: - Is it a secret?
+
+    private func decide(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
+        let minimum = name.strength == .password ? 4 : 8
+        guard range.count >= minimum, !Placeholders.isTemplate(text, range) else { return false }
+        if text.at(range.upperBound) == UInt8(ascii: "("), value.quote == 0 { return false }
+        let bytes = text.raw(range)
+        let profile = Randomness.profile(bytes)
+        if profile.distinct < 3 { return false }
+        if Placeholders.isWord(text, range) { return false }
+        if text.findFolded("redacted", in: range) != nil { return false }
+        if value.quote == 0, isCallOrName(text, range, quote: 0) { return false }
+        let spaces = countBlanks(text, range)
+        switch name.strength {
+        case .password:
+            if value.quote == 0 {
+                if profile.digits == 0, profile.symbols == 0 {
+                    // A bare word: in `PASSWORD=word` it is one, in `password: word` it is prose.
+                    if value.op == .colon || value.op == .blank && !name.isOption || value.isSpaced { return Randomness.looksRandom(profile) }
+                }
+                if profile.letters == 0, profile.digits > 0, profile.symbols == 0 { return range.count >= 4 && value.op != .colon || range.count >= 6 }
+                if isPathOrURL(text, range) { return false }
+                return true
+            }
+            // Quoted: sentences are messages about passwords.
+            if spaces > 2 || (spaces > 0 && profile.digits == 0 && profile.uppers <= 1) { return false }
+            if isPathOrURL(text, range), profile.digits == 0 { return false }
+            if Placeholders.isStandIn(text, range) { return false }
+            if profile.digits == 0, profile.symbols == 0, value.op == .comma { return Randomness.looksRandom(profile) }
+            return true
+        case .secret, .key:
+            if spaces > 0 { return false }
+            if Placeholders.isStandIn(text, range) || isPathOrURL(text, range) { return false }
+            if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
+            if isVersionOrIdentifier(text, range, profile, name) { return false }
+            if Randomness.looksRandom(profile) { return true }
+            // Long strings of base64 or hexadecimal are no prose.
+            return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count && profile.commonShare < 0.75
+        }
+    }
+
+    private func countBlanks(_ text: Text, _ range: Range<Int>) -> Int {
+        var count = 0
+        for i in range where text[i].isBlank { count += 1 }
+        return count
+    }
+
+    private func isPathOrURL(_ text: Text, _ range: Range<Int>) -> Bool {
+        let start = range.lowerBound
+        if text.find("://", in: range) != nil { return true }
+        if text[start] == UInt8(ascii: "/") || text.has("./", at: start) || text.has("../", at: start) || text.has("~/", at: start) {
+            // Base64 may begin with a slash: a path has several short, readable parts.
+            return !Randomness.looksRandom(text.raw(range)) || text.find(".", in: range) != nil
+        }
+        if text.at(start + 1) == UInt8(ascii: ":"), text.at(start + 2) == .backslash { return true }
+        if text.hasFolded("arn:", at: start) || text.hasFolded("urn:", at: start) || text.hasFolded("projects/", at: start) { return true }
+        return false
+    }
+
+    /// Names and calls of programs: `config.password`, `getenv("X")`, `process.env.KEY`, `self._token`, `&password`, `user_password`.
+    func isCallOrName(_ text: Text, _ range: Range<Int>, quote: UInt8) -> Bool {
+        var i = range.lowerBound
+        let end = range.upperBound
+        if quote != 0 { return false }
+        if "&*!".utf8.contains(text[i]) { i += 1 }
+        guard i < end, text[i].isLetter || text[i] == UInt8(ascii: "_") else { return false }
+        let start = i
+        var dots = 0
+        var underscores = 0
+        while i < end, text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text.has("->", at: i) || text.has("::", at: i) {
+            if text[i] == UInt8(ascii: ".") { dots += 1 }
+            if text[i] == UInt8(ascii: "_") { underscores += 1 }
+            i += text[i].isIdentifier || text[i] == UInt8(ascii: ".") ? 1 : 2
+        }
+        // A call or an index: `os.getenv(`, `env[`.
+        if i < end, text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") { return i - start >= 3 && !Randomness.looksRandom(text.raw(start..<i)) }
+        guard i == end else { return false }
+        if dots > 0 { return !Randomness.looksRandom(text.raw(start..<end)) || text.has("process.env.", at: start) || text.has("os.environ", at: start) }
+        // `$password` has been seen to; snake_case and camelCase names without digits are names.
+        let profile = Randomness.profile(text.raw(start..<end))
+        if underscores > 0, profile.digits == 0, profile.commonShare >= 0.6 { return true }
+        if profile.digits == 0, profile.lowers > 0, profile.uppers > 0, profile.commonShare >= 0.75, profile.length >= 8 { return true }
+        return false
+    }
+
+    /// `v1.2.3`, dates, UUIDs behind identifiers, SCREAMING_NAMES.
+    private func isVersionOrIdentifier(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile, _ name: CredentialName) -> Bool {
+        if profile.lowers == 0, profile.symbols > 0, profile.commonShare >= 0.6, profile.digits * 3 < profile.letters { return true }
+        if profile.digits == 0, profile.symbols > 0, profile.commonShare >= 0.7 { return true }
+        // Kebab and snake words with a number at the end: `my-secret-2`, `signing-key-2024-01`.
+        if profile.symbols >= 2, profile.pairs >= 6, profile.commonShare >= 0.8, profile.uppers == 0 || profile.lowers == 0 { return true }
+        // Digests announced by their algorithm.
+        if text.hasFolded("sha256:", at: range.lowerBound) || text.hasFolded("sha512", at: range.lowerBound) || text.hasFolded("sha1", at: range.lowerBound)
+            || text.hasFolded("sha256-", at: range.lowerBound) || text.hasFolded("md5", at: range.lowerBound)
+        { return true }
+        return false
+    }
+}

@@ -1,0 +1,273 @@
+internal import PatternEngine
+internal import RedactionRules
+
+/// Tokens that only their surroundings tell: a provider's name before them, a Kubernetes Secret, a private JWK.
+extension Scanner {
+    /// A run with digits and letters in it: a provider's token, if the provider is named before it.
+    func providerToken(_ pass: inout Pass, _ start: Int, _ end: Int) {
+        guard let rule = rules.provider else { return }
+        let text = pass.text
+        // The value is what stands behind the last `=` that is no padding.
+        var valueStart = start
+        var i = end - 1
+        while i > start, text[i] == UInt8(ascii: "=") { i -= 1 }
+        while i > start, text[i] != UInt8(ascii: "=") { i -= 1 }
+        if text[i] == UInt8(ascii: "="), i > start || text[start] == UInt8(ascii: "=") { valueStart = i + 1 }
+        var valueEnd = end
+        while valueEnd > valueStart, text[valueEnd - 1] == UInt8(ascii: ".") { valueEnd -= 1 }
+        let value = valueStart..<valueEnd
+        guard value.count >= 16, rules.providers.hasLength(value.count) else { return }
+        let lineStart = text.lineStart(before: valueStart, limit: ProviderIndex.reach)
+        guard valueStart - lineStart >= 4 else { return }
+        let profile = Randomness.profile(text.raw(value))
+        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
+        let context = lineStart..<valueStart
+        let gap = context.upperBound - 1
+        // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
+        guard followsOperator(text, context, valueStart) else { return }
+        let (found, isWeak) = rules.providers.match(value: text, value, context: context)
+        guard found else { return }
+        if isWeak || profile.isHex || text[gap] == .space {
+            guard hasCredentialWord(text, context) else { return }
+        }
+        if announcesIdentifier(text, context) || Placeholders.isStandIn(text, value) { return }
+        pass.add(value, rule: rule, confidence: 0, reason: .context)
+    }
+
+    private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {
+        var i = index - 1
+        while i >= context.lowerBound, text[i].isBlank || text[i].isQuote || text[i] == .backslash || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") { i -= 1 }
+        guard i >= context.lowerBound else { return false }
+        let byte = text[i]
+        if byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "|") {
+            return !text.has("sha256:", at: i - 6) && !text.has("sha512:", at: i - 6)
+        }
+        // `heroku token 1234…`: no operator, a credential word right before.
+        return i < index - 1 && hasCredentialWord(text, max(context.lowerBound, i - 12)..<index)
+    }
+
+    private func hasCredentialWord(_ text: Text, _ range: Range<Int>) -> Bool {
+        let words: [StaticString] = ["key", "token", "secret", "auth", "pass", "cred", "api", "pat", "bearer", "pwd"]
+        return words.contains { text.findFolded($0, in: range) != nil }
+    }
+
+    /// Names of things that look like tokens and are none.
+    private func announcesIdentifier(_ text: Text, _ range: Range<Int>) -> Bool {
+        let words: [StaticString] = [
+            "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request", "fingerprint", "integrity",
+            "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree", "blob", "ref", "version",
+            "public", "cache", "nonce", "correlation", "session_id", "device",
+        ]
+        return words.contains { text.findFolded($0, in: range) != nil }
+    }
+
+    // MARK: - Kubernetes
+
+    /// Values under `data:` of a Secret: base64 of text, one a line (YAML) or one a member (JSON).
+    func manifest(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.manifest else { return }
+        let text = pass.text
+        guard !text.at(index - 1).isIdentifier, text.hasFolded("data", at: index) else { return }
+        var i = index + 4
+        let isJSON = text.at(i) == .quote
+        let limit = min(text.count, index + limits.context - 64)
+        if isJSON {
+            i += 1
+            while i < limit, text[i].isWhitespace { i += 1 }
+            guard i < limit, text[i] == UInt8(ascii: ":") else { return }
+            i += 1
+            while i < limit, text[i].isWhitespace { i += 1 }
+            guard i < limit, text[i] == UInt8(ascii: "{") else { return }
+            i += 1
+        } else {
+            // Nothing but the line end may follow `data:`.
+            i += 1
+            while i < limit, text[i].isBlank || text[i] == .carriageReturn { i += 1 }
+            guard i < limit, text[i] == .lineFeed else { return }
+            i += 1
+        }
+        while i < limit {
+            while i < limit, text[i].isWhitespace || text[i] == UInt8(ascii: ",") { i += 1 }
+            if i < limit, text[i] == .quote { i += 1 }
+            let name = i
+            while i < limit, text[i].isIdentifier || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: ".") { i += 1 }
+            guard i > name, i < limit else { return }
+            if text[i] == .quote { i += 1 }
+            while i < limit, text[i].isBlank { i += 1 }
+            guard i < limit, text[i] == UInt8(ascii: ":") else { return }
+            i += 1
+            while i < limit, text[i].isBlank { i += 1 }
+            if i < limit, text[i].isQuote { i += 1 }
+            let start = i
+            while i < text.count, i - start < limits.value, text[i].isBase64 || text[i] == UInt8(ascii: "=") { i += 1 }
+            if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+            let range = start..<i
+            guard i < text.count ? text[i].isWhitespace || text[i].isQuote || text[i] == UInt8(ascii: "}") : true else { return }
+            if range.count >= 8, range.count % 4 == 0, isCanonicalBase64(text, range) {
+                pass.add(range, rule: rule, confidence: 0, reason: .context)
+            } else if range.isEmpty || text[i].isBlank {
+                return  // No Secret: its values are base64.
+            }
+            if i < limit, text[i].isQuote { i += 1 }
+            if i < limit, text[i] == UInt8(ascii: "}") { return }
+        }
+    }
+
+    /// Whether the value is base64 that a person would not have written: it has padding, or decodes to text.
+    private func isCanonicalBase64(_ text: Text, _ range: Range<Int>) -> Bool {
+        if text[range.upperBound - 1] == UInt8(ascii: "=") { return true }
+        var printable = 0
+        var decoded = 0
+        var bits: UInt32 = 0
+        var width = 0
+        for i in range {
+            guard let value = text[i].sextet else { return false }
+            bits = bits << 6 | UInt32(value)
+            width += 6
+            if width >= 8 {
+                width -= 8
+                let byte = UInt8(truncatingIfNeeded: bits >> UInt32(width))
+                decoded += 1
+                if byte >= 0x20 && byte < 0x7f { printable += 1 }
+            }
+        }
+        return printable == decoded || Randomness.looksRandom(text.raw(range))
+    }
+
+    // MARK: - JSON Web Keys
+
+    /// Shortest private member, in base64url digits: `d` of an Ed25519 key has 43, of a 128-bit `k` 22.
+    private static let minimumMember = 22
+
+    /// The member `"d"` or `"k"` of a JWK (RFC 7517, RFC 7518): its base64url value.
+    func jwkMember(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.words.first(where: { rules.rules[$0.rule].id.hasSuffix("secret") })?.rule else { return }
+        let text = pass.text
+        guard text[index] == .quote, text[index + 1] == UInt8(ascii: "d") || text[index + 1] == UInt8(ascii: "k") else { return }
+        var i = index + 3
+        let limit = min(text.count, i + 8)
+        while i < limit, text[i].isWhitespace || text[i] == UInt8(ascii: ":") { i += 1 }
+        guard i < limit, text[i] == .quote, i > index + 3 else { return }
+        let start = i + 1
+        i = start
+        while i < text.count, i - start < limits.value, text[i].isBase64url { i += 1 }
+        if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+        let range = start..<i
+        guard range.count >= Self.minimumMember, text.at(i) == .quote, Randomness.looksRandom(text.raw(range)) else { return }
+        pass.add(range, rule: rule, confidence: 1, reason: .structure)
+    }
+
+    // MARK: - Users' patterns
+
+    /// A keyword of a user's rule at `index`: searches for the rule's pattern around it.
+    ///
+    /// A match counts if it begins at most 256 bytes after the keyword and its secret does not begin before the token
+    /// run that holds the keyword; the text before that run may already have been released.
+    func pattern(_ pass: inout Pass, rule: Int, keywordAt index: Int) {
+        guard let pattern = pattern(of: rule) else { return }
+        let text = pass.text
+        // The prefilter compares at most 12 bytes: see that one of the keywords really stands here.
+        let keywords = rules.rules[rule].keywords.isEmpty ? rules.rules[rule].anchors : rules.rules[rule].keywords
+        guard keywords.contains(where: { hasKeyword(text, $0, at: index) }) else { return }
+        var release = index
+        while release > 0, index - release < limits.run, text[release - 1].isToken { release -= 1 }
+        let windowStart = text.lineStart(before: index, limit: limits.context / 2)
+        let windowEnd = min(text.count, index + limits.pattern)
+        let isCut = windowEnd < text.count
+        let subject = text.raw(windowStart..<windowEnd)
+        var from = max(windowStart, searchedTo[rule] ?? 0) - windowStart
+        while from <= subject.count {
+            let mode: Pattern.PartialMode = pass.isFinal || isCut ? .none : .hard
+            switch pattern.firstMatch(in: subject, from: from, partial: mode, scratch: scratch) {
+            case .match:
+                guard let whole = scratch.span(of: 0) else { return }
+                let begin = windowStart + whole.lowerBound
+                searchedTo[rule] = begin
+                if begin > index + 256 { return }
+                let secret = secretSpan(rule, whole, groups: pattern.groupCount)
+                let range = (windowStart + secret.lowerBound)..<(windowStart + secret.upperBound)
+                from = max(whole.upperBound, whole.lowerBound + 1)
+                searchedTo[rule] = windowStart + from
+                guard range.lowerBound >= release, !range.isEmpty else { continue }
+                let line = { [limits] in
+                    var end = begin
+                    while end < text.count, end - begin < limits.context, text[end] != .lineFeed { end += 1 }
+                    return text.raw(text.lineStart(before: begin, limit: limits.context / 2)..<end)
+                }
+                _ = accept(&pass, rule: rule, secret: range, match: begin..<(windowStart + whole.upperBound), line: line)
+            case .partial(let offset):
+                pass.holdFrom(max(windowStart + offset, release))
+                return
+            case .limit:
+                noteExhausted(rule)
+                var end = index
+                while end < windowEnd, text[end] != .lineFeed { end += 1 }
+                if end == text.count, !pass.isFinal, !isCut { return pass.holdFrom(release) }
+                pass.add(release..<end, rule: rule, confidence: 0, reason: .limit)
+                return
+            case .noMatch:
+                searchedTo[rule] = windowEnd
+                return
+            }
+        }
+    }
+
+    private func hasKeyword(_ text: Text, _ keyword: String, at index: Int) -> Bool {
+        var i = index
+        for byte in keyword.utf8 {
+            guard i < text.count, lower(text[i]) == lower(byte) else { return false }
+            i += 1
+        }
+        return true
+    }
+
+    // MARK: - Numbers
+
+    /// Optional packs: cards, account numbers, addresses of machines, telephone numbers.
+    ///
+    /// Their rules are searched wherever digits stand, over stretches of the characters that numbers are written with.
+    func numbers(_ pass: inout Pass) {
+        let text = pass.text
+        var i = max(0, pass.lower - 64)
+        while i < text.count, i > 0, isNumberByte(text[i - 1]), i > pass.lower - 128 { i -= 1 }
+        while i < text.count {
+            guard isNumberByte(text[i]) else {
+                i += 1
+                continue
+            }
+            var end = i
+            var digits = 0
+            while end < text.count, isNumberByte(text[end]), end - i < Self.maximumNumber {
+                if text[end].isDigit { digits += 1 }
+                end += 1
+            }
+            if end == text.count, !pass.isFinal {
+                if digits > 0 || end - i < 48 { pass.holdFrom(i) }
+                return
+            }
+            if digits >= 3 {
+                let base = max(0, i - 1)
+                let subject = text.raw(base..<min(text.count, end + 1))
+                for rule in rules.numbers {
+                    guard let pattern = pattern(of: rule) else { continue }
+                    var from = i - base
+                    while from < subject.count {
+                        guard pattern.firstMatch(in: subject, from: from, scratch: scratch) == .match, let whole = scratch.span(of: 0) else { break }
+                        let secret = secretSpan(rule, whole, groups: pattern.groupCount)
+                        let taken = accept(
+                            &pass, rule: rule, secret: (base + secret.lowerBound)..<(base + secret.upperBound),
+                            match: (base + whole.lowerBound)..<(base + whole.upperBound), line: { subject })
+                        from = taken ? max(whole.upperBound, whole.lowerBound + 1) : whole.lowerBound + 1
+                    }
+                }
+            }
+            i = end
+        }
+    }
+
+    /// Longest stretch in which a number is looked for.
+    static let maximumNumber = 512
+
+    /// Letters belong to IBANs and IPv6 addresses.
+    private func isNumberByte(_ byte: UInt8) -> Bool { byte.isAlnum || " -.:()+".utf8.contains(byte) }
+}

@@ -1,0 +1,166 @@
+/// Credentials in HTTP header fields and in the options of HTTP clients.
+extension Scanner {
+    /// How far the prefilter's word may stand before the credential it announces.
+    private static let nameGap = 12
+
+    /// `Authorization: Scheme credentials` (RFC 9110, 11.6.2), also `Proxy-Authorization` and in JSON or code.
+    func authorization(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.header else { return }
+        let text = pass.text
+        guard text.hasFolded("authorization", at: index), let value = fieldValue(&pass, nameEnd: index + 13) else { return }
+        var i = value.start
+        // The scheme, if there is one: a word and a blank.
+        var schemeEnd = i
+        while schemeEnd < text.count, text[schemeEnd].isAlnum || text[schemeEnd] == UInt8(ascii: "-") { schemeEnd += 1 }
+        if schemeEnd == text.count, !pass.isFinal { return pass.holdFrom(value.start) }
+        let isCompound = text.hasFolded("digest", at: i) || text.hasFolded("aws4-", at: i) || text.hasFolded("signature", at: i)
+            || text.hasFolded("oauth ", at: i)
+        let hasScheme = schemeEnd > i && schemeEnd - i <= 24 && text[min(schemeEnd, text.count - 1)].isBlank
+        if hasScheme {
+            i = schemeEnd
+            while i < text.count, text[i].isBlank { i += 1 }
+        }
+        var end = i
+        let limit = min(text.count, i + limits.value)
+        while end < limit {
+            let byte = text[end]
+            if byte == .lineFeed || byte == .carriageReturn || byte == value.quote { break }
+            if byte == .backslash, text.at(end + 1) == value.quote || text.at(end + 1).isQuote || text.at(end + 1) == UInt8(ascii: "r") || text.at(end + 1) == UInt8(ascii: "n") || text.at(end + 1) == .backslash { break }
+            // Parameters of a compound scheme may be quoted and separated; other credentials are one token (token68).
+            if !isCompound, byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";") || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { break }
+            end += 1
+        }
+        if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
+        while end > i, text[end - 1].isBlank { end -= 1 }
+        let range = i..<end
+        guard range.count >= 4, !Placeholders.isStandIn(text, range), !isCallOrName(text, range, quote: value.quote) else { return }
+        pass.add(range, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// `Bearer token` without a header's name.
+    func bearer(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.header else { return }
+        let text = pass.text
+        guard text.hasFolded("bearer", at: index), !text.at(index - 1).isAlnum else { return }
+        var i = index + 6
+        while i < text.count, text[i].isBlank || text[i] == UInt8(ascii: ":"), i < index + 6 + Self.nameGap { i += 1 }
+        guard i > index + 6, i < text.count else { return }
+        var end = i
+        let limit = min(text.count, i + limits.value)
+        while end < limit, text[end].isToken { end += 1 }
+        if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
+        let range = i..<end
+        guard range.count >= 16, !Placeholders.isStandIn(text, range), Randomness.looksRandom(text.raw(range)) else { return }
+        pass.add(range, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// Cookie values: `Cookie: a=1; b=2` (RFC 6265, 4.2) and `Set-Cookie: a=1; Path=/` (4.1).
+    func cookies(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.cookie else { return }
+        let text = pass.text
+        guard !text.at(index - 1).isIdentifier, text.hasFolded("cookie", at: index),
+            let value = fieldValue(&pass, nameEnd: index + 6)
+        else { return }
+        let isSet = text.at(index - 1) == UInt8(ascii: "-") && index >= 4 && text.hasFolded("set", at: index - 4)
+        var i = value.start
+        let limit = min(text.count, i + limits.value)
+        var isFirst = true
+        while i < limit {
+            while i < limit, text[i].isBlank || text[i] == UInt8(ascii: ";") { i += 1 }
+            let name = i
+            while i < limit, text[i] != UInt8(ascii: "="), text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote { i += 1 }
+            guard i < limit, text[i] == UInt8(ascii: "="), i > name else { break }
+            let nameRange = name..<i
+            i += 1
+            let start = i
+            while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, text[i] != value.quote,
+                !(text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || "rn".utf8.contains(text.at(i + 1))))
+            {
+                i += 1
+            }
+            if i == text.count, i < value.start + limits.value, !pass.isFinal { return pass.holdFrom(start) }
+            if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
+            isFirst = false
+            let range = start..<i
+            if isHarmlessCookie(text, nameRange) || range.count < 6 || Placeholders.isStandIn(text, range) { continue }
+            pass.add(range, rule: rule, confidence: 1, reason: .context)
+        }
+    }
+
+    /// Cookies that hold a preference and no session.
+    private func isHarmlessCookie(_ text: Text, _ name: Range<Int>) -> Bool {
+        let names: [StaticString] = ["lang", "locale", "theme", "path", "domain", "expires", "max-age", "samesite", "tz", "timezone", "consent"]
+        return names.contains { $0.utf8CodeUnitCount == name.count && text.hasFolded($0, at: name.lowerBound) }
+    }
+
+    /// Where the value of a field begins: after the name, quotes, `:` or `=` or `=>` or `,`, blanks, an opening quote or bracket.
+    private func fieldValue(_ pass: inout Pass, nameEnd: Int) -> (start: Int, quote: UInt8)? {
+        let text = pass.text
+        var i = nameEnd
+        let limit = min(text.count, nameEnd + Self.nameGap)
+        var sawOperator = false
+        var quote: UInt8 = 0
+        while i < limit {
+            let byte = text[i]
+            if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ",") {
+                sawOperator = true
+                i += 1
+            } else if byte == UInt8(ascii: ">"), text.at(i - 1) == UInt8(ascii: "=") {
+                i += 1
+            } else if byte.isBlank || byte == .backslash || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]") {
+                i += 1
+            } else if byte.isQuote {
+                if sawOperator { quote = byte }
+                i += 1
+            } else {
+                break
+            }
+        }
+        guard sawOperator, i < text.count, i < limit || i < nameEnd + Self.nameGap else { return nil }
+        return (i, quote)
+    }
+
+    /// `curl -u user:password` and its relatives.
+    func userOption(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.header else { return }
+        let text = pass.text
+        guard !text.at(index - 1).isIdentifier, text.at(index + 4).isBlank else { return }
+        var i = index + 4
+        let limit = min(text.count, index + limits.context / 2)
+        while i < limit, text[i] != .lineFeed {
+            guard text[i].isBlank, text.at(i + 1) == UInt8(ascii: "-") else {
+                i += 1
+                continue
+            }
+            i += 1
+            var start = -1
+            for option in ["-u", "--user", "--proxy-user", "-U"] as [StaticString] where text.has(option, at: i) {
+                var j = i + option.utf8CodeUnitCount
+                let next = text.at(j)
+                guard next.isBlank || next == UInt8(ascii: "=") || next.isQuote || (option.utf8CodeUnitCount == 2 && next.isAlnum) else { continue }
+                if next.isBlank || next == UInt8(ascii: "=") { j += 1 }
+                start = j
+                break
+            }
+            guard start >= 0 else { continue }
+            let quote = text.at(start)
+            if quote.isQuote { start += 1 }
+            var end = start
+            var colon = -1
+            while end < text.count, end - start < limits.value, text[end] != .lineFeed,
+                quote.isQuote ? text[end] != quote : !text[end].isWhitespace && !text[end].isQuote
+            {
+                if text[end] == UInt8(ascii: ":"), colon < 0 { colon = end }
+                end += 1
+            }
+            if end == text.count, !pass.isFinal {
+                if colon >= 0 { pass.holdFrom(colon + 1) }
+                return
+            }
+            i = max(end, i)
+            guard colon >= 0 else { continue }
+            let range = (colon + 1)..<end
+            if !range.isEmpty, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+        }
+    }
+}

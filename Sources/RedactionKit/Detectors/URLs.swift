@@ -1,0 +1,62 @@
+/// Credentials in URLs and connection strings: `scheme://user:password@host` (RFC 3986, 3.2.1).
+extension Scanner {
+    /// Examines the `://` at `index`. Only the password is redacted; scheme, user and host stay readable.
+    func url(_ pass: inout Pass, schemeEnd index: Int) {
+        guard let rule = rules.url else { return }
+        let text = pass.text
+        guard text.at(index - 1).isAlnum else { return }
+        let start = index + 3
+        let limit = min(text.count, start + limits.authority)
+        var colon = -1
+        var lastAt = -1
+        var pathStart = -1
+        var i = start
+        scan: while i < limit {
+            let byte = text[i]
+            switch byte {
+            case UInt8(ascii: ":"):
+                if colon < 0, lastAt < 0, pathStart < 0 { colon = i }
+            case UInt8(ascii: "@"):
+                if pathStart < 0 {
+                    lastAt = i
+                } else if lastAt < 0, colon >= 0, !isPort(text, colon + 1, pathStart) {
+                    // A password with an unescaped `/`, `?` or `#`.
+                    lastAt = i
+                    break scan
+                }
+            case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"):
+                if pathStart < 0 {
+                    pathStart = i
+                    if lastAt >= 0 || colon < 0 || isPort(text, colon + 1, i) { break scan }
+                }
+            case UInt8(ascii: "<"), UInt8(ascii: ">"), .backslash, UInt8(ascii: ","):
+                // A list of hosts follows the user part; before it a comma may belong to the password.
+                if byte != UInt8(ascii: ",") || lastAt >= 0 { break scan }
+            default:
+                if byte.isWhitespace || byte.isQuote || byte < 0x20 { break scan }
+            }
+            i += 1
+        }
+        let isCut = i == limit && limit < text.count
+        if i == text.count, !pass.isFinal, !isCut {
+            // Undecided: the password, if there is one, begins after the colon.
+            if colon >= 0 { pass.holdFrom(colon + 1) }
+            return
+        }
+        guard lastAt > start else { return }
+        if colon < 0 || colon > lastAt {
+            let user = start..<lastAt
+            if user.count >= 20, Randomness.looksRandom(text.raw(user)) { pass.add(user, rule: rule, reason: .structure) }
+            return
+        }
+        let password = (colon + 1)..<lastAt
+        guard !password.isEmpty, !Placeholders.isTemplate(text, password) else { return }
+        pass.add(password, rule: rule, confidence: 2, reason: .structure)
+    }
+
+    private func isPort(_ text: Text, _ start: Int, _ end: Int) -> Bool {
+        guard end - start <= 5 else { return false }
+        for i in start..<end where !text[i].isDigit { return false }
+        return true
+    }
+}

@@ -1,0 +1,357 @@
+/// Where a private key block is, between its BEGIN line and its end.
+///
+/// A value that is carried from pass to pass, so that a key of any length is redacted in bounded memory. Three layouts
+/// are told apart by what surrounds the BEGIN marker: a block of whole lines; one line with escaped line ends; lines
+/// that carry a log prefix each, whose prefixes and suffixes stay.
+struct KeyBlock: Equatable {
+    /// Column at which BEGIN stood if something other than blanks stood before it, else 0.
+    var column = 0
+    /// Lines of key material so far.
+    var lines = 0
+    /// A line shorter than the others has been seen: only the end may follow.
+    var sawShort = false
+    /// Empty lines in a row.
+    var blanks = 0
+    /// Whether an END marker is expected (PuTTY keys have none).
+    var needsEnd = true
+    /// Still in the line of the BEGIN marker.
+    var isInline = true
+
+    /// Digits of the shortest line that is taken for key material without further evidence. Encoders write 64, 70 or 76.
+    static let fullLine = 40
+    /// Digits of the shortest piece of a key that is written in one line.
+    static let inlinePiece = 16
+    /// Columns that a log prefix may grow or shrink by from line to line.
+    static let columnSlack = 12
+    /// Empty lines in a row that a block may hold.
+    static let maximumBlanks = 2
+}
+
+extension Scanner {
+    /// The word BEGIN at `index`: a private key block if a label with PRIVATE KEY and the dashes are there.
+    func keyBlock(_ pass: inout Pass, beginAt index: Int) {
+        guard let rule = rules.privateKey else { return }
+        let text = pass.text
+        guard text.has("BEGIN ", at: index) else { return }
+        // `-----BEGIN X-----` (RFC 7468) or `---- BEGIN X ----` (RFC 4716).
+        var start = index
+        if text.at(start - 1) == .space { start -= 1 }
+        let dashesEnd = start
+        while start > 0, dashesEnd - start < 5, text[start - 1] == UInt8(ascii: "-") { start -= 1 }
+        guard dashesEnd - start >= 4 else { return }
+        var i = index + 6
+        let limit = min(text.count, i + 64)
+        while i < limit, text[i].isUpper || text[i].isDigit || text[i] == .space { i += 1 }
+        if i == text.count, i < index + 70, !pass.isFinal { return pass.holdFrom(start) }
+        let label = (index + 6)..<i
+        guard text.find("PRIVATE", in: label) != nil, text.find("KEY", in: label) != nil else { return }
+        var end = i
+        while end < text.count, end - i < 5, text[end] == UInt8(ascii: "-") { end += 1 }
+        if end == text.count, end - i < 5, !pass.isFinal { return pass.holdFrom(start) }
+        guard end - i >= 4 else { return }
+
+        let lineStart = text.lineStart(before: start, limit: 512)
+        var block = KeyBlock()
+        for j in lineStart..<start where !(text[j].isBlank || text[j].isQuote || text[j] == UInt8(ascii: "+")) {
+            block.column = start - lineStart
+            break
+        }
+        follow(&pass, block, redactedFrom: start, from: end, rule: rule)
+    }
+
+    /// `Private-Lines: n` of a PuTTY key: the lines that follow.
+    func keyLines(_ pass: inout Pass, after index: Int) {
+        guard let rule = rules.privateKey else { return }
+        let text = pass.text
+        var i = index
+        while i < text.count, text[i] != .lineFeed, i - index < 40 { i += 1 }
+        guard i < text.count, text[i] == .lineFeed else { return }
+        let block = KeyBlock(needsEnd: false, isInline: false)
+        follow(&pass, block, redactedFrom: i + 1, from: i + 1, rule: rule)
+    }
+
+    /// A base64-wrapped key whose first lines have been decoded: the wrapped lines that follow.
+    func keyBlockContinues(_ pass: inout Pass, after index: Int, rule: Int) {
+        let text = pass.text
+        var i = index
+        while i < text.count, text[i] == UInt8(ascii: "=") || text[i] == .carriageReturn { i += 1 }
+        guard i < text.count, text[i] == .lineFeed else { return }
+        follow(&pass, KeyBlock(lines: 1, needsEnd: false, isInline: false), redactedFrom: i + 1, from: i + 1, rule: rule)
+    }
+
+    /// Follows a block and adds its spans.
+    private func follow(_ pass: inout Pass, _ block: KeyBlock, redactedFrom start: Int, from index: Int, rule: Int) {
+        var block = block
+        let outcome = advance(&block, &pass, from: index, spanStart: start, rule: rule)
+        pass.blockEnd = max(pass.blockEnd, outcome.end)
+        if outcome.isOpen {
+            pass.open = Opening(construct: .key(block, rule: rule), start: start, end: outcome.end)
+            pass.holdFrom(outcome.end)
+        }
+    }
+
+    /// Goes on with `block` at `index`, the beginning of something undecided.
+    ///
+    /// Adds spans for the key material; `spanStart` is where the current span began. Returns where the block ends, or,
+    /// if it is open, the first byte that is not decided.
+    func advance(_ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int) -> (end: Int, isOpen: Bool) {
+        let text = pass.text
+        var spanStart = spanStart
+        var i = index
+        func close(_ pass: inout Pass, _ end: Int) {
+            if end > spanStart { pass.add(spanStart..<end, rule: rule, confidence: 2, reason: .structure) }
+        }
+        /// A block's span does not take the last line end along: it stays in the output.
+        func beforeLineEnd(_ index: Int) -> Int {
+            var end = index
+            if end > spanStart, text[end - 1] == .lineFeed { end -= 1 }
+            if end > spanStart, text[end - 1] == .carriageReturn { end -= 1 }
+            return end
+        }
+        if !block.isInline, i > 0 {
+            // Where the last pass stopped, before a line end.
+            if i < text.count, text[i] == .carriageReturn { i += 1 }
+            if i < text.count, text[i] == .lineFeed { i += 1 }
+        }
+        if block.isInline {
+            switch inlineEnd(text, from: i, isFinal: pass.isFinal) {
+            case .closed(let end):
+                close(&pass, end)
+                return (end, false)
+            case .open(let end):
+                close(&pass, end)
+                return (end, true)
+            case .newline(let end, let piecesEnd):
+                block.isInline = false
+                if block.column == 0, piecesEnd == end {
+                    i = end + 1
+                } else {
+                    // Something stays behind the marker in its line: material is masked line by line.
+                    if block.column == 0 { block.column = 1 }
+                    close(&pass, piecesEnd)
+                    i = end + 1
+                    spanStart = i
+                }
+            }
+        }
+        while i < text.count {
+            var newline = i
+            let limit = min(text.count, i + limits.keyLine)
+            while newline < limit, text[newline] != .lineFeed { newline += 1 }
+            if newline == text.count, newline < i + limits.keyLine, !pass.isFinal { break }
+            switch classify(text, i..<newline, &block) {
+            case .material(let range):
+                if block.column > 0 {
+                    pass.add(range, rule: rule, confidence: 2, reason: .structure)
+                    spanStart = min(newline + 1, text.count)
+                }
+            case .neutral:
+                if block.column > 0 { spanStart = min(newline + 1, text.count) }
+            case .last(let range):
+                if block.column > 0 {
+                    pass.add(range, rule: rule, confidence: 2, reason: .structure)
+                } else {
+                    close(&pass, range.upperBound)
+                }
+                return (range.upperBound, false)
+            case .foreign:
+                // Back to the end of the line before.
+                if block.column == 0 {
+                    let end = beforeLineEnd(i)
+                    close(&pass, end)
+                    return (end, false)
+                }
+                return (i, false)
+            }
+            i = min(newline + 1, text.count)
+        }
+        if block.column == 0 { i = beforeLineEnd(i) }
+        if block.column == 0 { close(&pass, i) }
+        return (i, !pass.isFinal)
+    }
+
+    private enum Inline {
+        case closed(Int)
+        case open(Int)
+        /// The line ended; key material ended at the second offset.
+        case newline(Int, Int)
+    }
+
+    /// Follows key material in the line of its BEGIN marker.
+    private func inlineEnd(_ text: Text, from index: Int, isFinal: Bool) -> Inline {
+        var i = index
+        var accepted = index
+        while i < text.count {
+            if let end = endMarker(text, at: i) { return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted)) }
+            let byte = text[i]
+            if byte == .lineFeed { return .newline(i, accepted == i || onlyBlanks(text, accepted, i) ? i : accepted) }
+            if byte.isBase64, byte != UInt8(ascii: "-") || text.at(i + 1) != UInt8(ascii: "-") {
+                var j = i
+                while j < text.count, (text[j].isBase64 && text[j] != UInt8(ascii: "-")) || text[j] == UInt8(ascii: "=") { j += 1 }
+                if j == i { return .closed(accepted) }
+                if j == text.count, !isFinal {
+                    // A long piece may be redacted before its end is seen.
+                    return .open(j - i >= KeyBlock.inlinePiece ? j : accepted)
+                }
+                let isLast = text[j - 1] == UInt8(ascii: "=") || startsEnd(text, skipSeparators(text, j))
+                if j - i < KeyBlock.inlinePiece, !isLast, !isHeaderWord(text, i, j) { return .closed(accepted) }
+                if isHeaderWord(text, i, j) {
+                    // `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,…`: up to the next line end, escaped or not.
+                    while j < text.count, text[j] != .lineFeed, !(text[j] == .backslash && text.at(j + 1) == UInt8(ascii: "n")) { j += 1 }
+                    if j == text.count, !isFinal { return .open(accepted) }
+                }
+                i = j
+                accepted = j
+                continue
+            }
+            let next = skipSeparators(text, i)
+            if next == i { return .closed(accepted) }
+            if next == text.count, !isFinal { return .open(accepted) }
+            i = next
+        }
+        return isFinal ? .closed(accepted) : .open(accepted)
+    }
+
+    private func onlyBlanks(_ text: Text, _ start: Int, _ end: Int) -> Bool {
+        for i in start..<end where !(text[i].isBlank || text[i] == .carriageReturn) { return false }
+        return true
+    }
+
+    private func isHeaderWord(_ text: Text, _ start: Int, _ end: Int) -> Bool {
+        text.has("Proc", at: start) || text.has("DEK", at: start) || text.has("Version", at: start) || text.has("Comment", at: start)
+    }
+
+    /// Past blanks, escaped line ends, and what joins string literals.
+    private func skipSeparators(_ text: Text, _ index: Int) -> Int {
+        var i = index
+        while i < text.count, i - index < 64 {
+            let byte = text[i]
+            if byte.isBlank || byte == .carriageReturn || byte == UInt8(ascii: "+") || byte.isQuote {
+                i += 1
+            } else if byte == .backslash {
+                i += 1
+                while i < text.count, text[i] == .backslash { i += 1 }
+                if i < text.count, "nrt/\"'u".utf8.contains(text[i]) {
+                    i += text[i] == UInt8(ascii: "u") ? 5 : 1
+                    if i > text.count { i = text.count }
+                }
+            } else {
+                break
+            }
+        }
+        return i
+    }
+
+    private func startsEnd(_ text: Text, _ index: Int) -> Bool { text.has("--", at: index) }
+
+    /// End of an END marker that begins at `index`; beyond the text if it is cut off.
+    private func endMarker(_ text: Text, at index: Int) -> Int? {
+        guard text.at(index) == UInt8(ascii: "-"), text.at(index + 1) == UInt8(ascii: "-") else { return nil }
+        var i = index
+        while i < text.count, text[i] == UInt8(ascii: "-") { i += 1 }
+        if i < text.count, text[i] == .space { i += 1 }
+        if i + 4 > text.count { return text.count + 1 }
+        guard text.has("END ", at: i) else { return nil }
+        i += 4
+        while i < text.count, text[i].isUpper || text[i].isDigit || text[i] == .space { i += 1 }
+        var dashes = 0
+        while i < text.count, dashes < 5, text[i] == UInt8(ascii: "-") {
+            i += 1
+            dashes += 1
+        }
+        return dashes < 4 && i == text.count ? text.count + 1 : i
+    }
+
+    private enum Line {
+        case material(Range<Int>)
+        case neutral
+        case last(Range<Int>)
+        case foreign
+    }
+
+    /// What a whole line inside a block is.
+    private func classify(_ text: Text, _ line: Range<Int>, _ block: inout KeyBlock) -> Line {
+        var start = line.lowerBound
+        var end = line.upperBound
+        while end > start, text[end - 1].isWhitespace { end -= 1 }
+        // The END marker, wherever it stands.
+        if let marker = text.find("END ", in: start..<end), marker - start >= 4 {
+            var dashes = marker
+            if text[dashes - 1] == .space { dashes -= 1 }
+            var first = dashes
+            while first > start, text[first - 1] == UInt8(ascii: "-"), dashes - first < 5 { first -= 1 }
+            if dashes - first >= 4 {
+                let last = min(endMarker(text, at: first) ?? end, end)
+                return .last(first..<last)
+            }
+        }
+        if block.column > 0 { return classifyPrefixed(text, start..<end, &block) }
+        while start < end, text[start].isWhitespace || text[start].isQuote || "+>|#*".utf8.contains(text[start]) { start += 1 }
+        while end > start, text[end - 1].isQuote || "+,;\\".utf8.contains(text[end - 1]) || text[end - 1].isBlank
+            || (text[end - 1] == UInt8(ascii: "n") && text.at(end - 2) == .backslash)
+        {
+            end -= text[end - 1] == UInt8(ascii: "n") ? 2 : 1
+        }
+        if start >= end {
+            block.blanks += 1
+            return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
+        }
+        block.blanks = 0
+        var i = start
+        while i < end, text[i].isBase64 || text[i] == UInt8(ascii: "=") { i += 1 }
+        if i == end {
+            if block.sawShort {
+                // The checksum line of an OpenPGP block, RFC 4880, 6.1.
+                return text[start] == UInt8(ascii: "=") && end - start == 5 ? .material(start..<end) : .foreign
+            }
+            block.lines += 1
+            if end - start < KeyBlock.fullLine { block.sawShort = true }
+            return .material(start..<end)
+        }
+        if block.lines == 0, isHeader(text, start..<end) { return .neutral }
+        if !block.needsEnd, text.has("Private-MAC", at: start) { return .neutral }
+        return .foreign
+    }
+
+    /// `Name: value` before the key material (RFC 1421, 4.6).
+    private func isHeader(_ text: Text, _ line: Range<Int>) -> Bool {
+        var i = line.lowerBound
+        while i < line.upperBound, text[i].isAlnum || text[i] == UInt8(ascii: "-") { i += 1 }
+        return i > line.lowerBound && i + 1 < line.upperBound && text[i] == UInt8(ascii: ":") && text[i + 1] == .space
+    }
+
+    /// A line with a log prefix: material begins near the column where BEGIN stood.
+    private func classifyPrefixed(_ text: Text, _ line: Range<Int>, _ block: inout KeyBlock) -> Line {
+        let from = max(line.lowerBound, line.lowerBound + block.column - KeyBlock.columnSlack)
+        let to = line.lowerBound + block.column + KeyBlock.columnSlack
+        var best: Range<Int>?
+        var i = from
+        while i < line.upperBound, i <= to {
+            guard text[i].isBase64 || text[i] == UInt8(ascii: "=") else {
+                i += 1
+                continue
+            }
+            var j = i
+            while j < line.upperBound, text[j].isBase64 || text[j] == UInt8(ascii: "=") { j += 1 }
+            if j - i > best?.count ?? 0 { best = i..<j }
+            i = j + 1
+        }
+        guard let best else {
+            block.blanks += 1
+            return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
+        }
+        if best.count >= KeyBlock.fullLine, !block.sawShort {
+            block.blanks = 0
+            block.lines += 1
+            return .material(best)
+        }
+        // The last line of the key is short; it ends its line or its string.
+        if !block.sawShort, block.lines > 0 {
+            block.sawShort = true
+            let after = text.at(best.upperBound)
+            if best.upperBound == line.upperBound || after == .backslash || after.isQuote { return .material(best) }
+        }
+        block.blanks += 1
+        return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
+    }
+}

@@ -1,0 +1,207 @@
+/// A literal value to mask wherever it appears, and the name to show for it.
+public struct KnownValue: Sendable, CustomStringConvertible {
+    /// Shortest value that is masked, in bytes. Shorter ones would mask ordinary text.
+    public static let minimumLength = 6
+    /// Shortest line of a value of several lines that is masked by itself, in bytes.
+    public static let minimumLine = 8
+    /// Longest value, in bytes.
+    public static let maximumLength = 64 * 1024
+
+    /// Shown in the placeholder: `[REDACTED:known:NAME]`.
+    public let name: String
+    let value: [UInt8]
+
+    /// Registers `value` under `name`.
+    ///
+    /// - Throws: `KnownValueError` if the value is blank, or its length is outside the limits. The error names `name` only.
+    public init(name: String, value: [UInt8]) throws(KnownValueError) {
+        let clean = String(decoding: name.utf8.filter { $0.isIdentifier || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }, as: UTF8.self)
+        self.name = clean.isEmpty ? "value" : clean
+        var value = value
+        while let last = value.last, last == .lineFeed || last == .carriageReturn { value.removeLast() }
+        guard value.contains(where: { !$0.isWhitespace && $0 != 0 }) else { throw KnownValueError(name: self.name, reason: .blank) }
+        guard value.count >= Self.minimumLength else { throw KnownValueError(name: self.name, reason: .tooShort) }
+        guard value.count <= Self.maximumLength else { throw KnownValueError(name: self.name, reason: .tooLong) }
+        self.value = value
+    }
+
+    /// Never the value.
+    public var description: String { "known value \(name)" }
+}
+
+/// Why a value is not masked. Names the value's name, never the value.
+public struct KnownValueError: Error, CustomStringConvertible, Sendable {
+    public enum Reason: Sendable { case blank, tooShort, tooLong }
+    public let name: String
+    public let reason: Reason
+
+    public var description: String {
+        switch reason {
+        case .blank: "\(name) is blank and is not masked"
+        case .tooShort: "\(name) is shorter than \(KnownValue.minimumLength) bytes and is not masked"
+        case .tooLong: "\(name) is longer than \(KnownValue.maximumLength) bytes and is not masked"
+        }
+    }
+}
+
+/// Finds known values: one hash of four bytes a position, whatever the number of values.
+///
+/// Each value is looked for as it is, in base64 at its three alignments, and in hexadecimal; longer encodings and
+/// nested ones are found by decoding (`Views.swift`), where the same index is asked again. A line end in a value
+/// matches any run of white space. All occurrences count, overlapping ones too.
+struct KnownValueIndex {
+    private struct Needle {
+        let bytes: [UInt8]
+        let value: Int
+        var next: Int32
+    }
+
+    private(set) var names: [String] = []
+    private var needles: [Needle] = []
+    private var heads: [UInt32: Int32] = [:]
+    /// One bit per hash of the first four bytes.
+    private var filter: [UInt64]
+    /// Rule index of the first value; values count up from there.
+    let firstRule: Int
+
+    private static let filterBits = 18
+
+    init(firstRule: Int) {
+        self.firstRule = firstRule
+        filter = Array(repeating: 0, count: 1 << (Self.filterBits - 6))
+    }
+
+    @inline(__always)
+    private static func hash(_ key: UInt32) -> Int { Int((key &* 0x9E37_79B1) >> UInt32(32 - filterBits)) }
+
+    mutating func add(_ value: KnownValue) {
+        let index: Int
+        if let known = names.firstIndex(of: value.name) {
+            index = known
+        } else {
+            index = names.count
+            names.append(value.name)
+        }
+        var forms = Set<[UInt8]>()
+        func addForms(_ bytes: [UInt8]) {
+            forms.insert(bytes)
+            for alphabet in [Self.standardAlphabet, Self.urlAlphabet] {
+                for alignment in 0..<3 {
+                    let encoded = Self.base64(bytes, alignment: alignment, alphabet)
+                    if encoded.count >= 8 { forms.insert(encoded) }
+                }
+            }
+            for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
+                let digits = Array(digits.utf8)
+                forms.insert(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+            }
+        }
+        addForms(value.value)
+        if value.value.contains(.lineFeed) {
+            for line in value.value.split(separator: .lineFeed) {
+                var line = line
+                while let last = line.last, last.isWhitespace { line.removeLast() }
+                while let first = line.first, first.isWhitespace { line.removeFirst() }
+                if line.count >= KnownValue.minimumLine { addForms(Array(line)) }
+            }
+        }
+        for form in forms.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            let key = UInt32(form[0]) | UInt32(form[1]) << 8 | UInt32(form[2]) << 16 | UInt32(form[3]) << 24
+            let bit = Self.hash(key)
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+            needles.append(Needle(bytes: form, value: index, next: heads[key] ?? -1))
+            heads[key] = Int32(needles.count - 1)
+        }
+    }
+
+    private static let standardAlphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let urlAlphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    /// The base64 digits that depend on `bytes` alone when `alignment` bytes stand before them in a group of three.
+    private static func base64(_ bytes: [UInt8], alignment: Int, _ alphabet: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var bits: UInt32 = 0
+        var width = 0
+        // Bits of the unknown bytes before: digits that hold any of them are left out.
+        var skip = alignment == 0 ? 0 : alignment == 1 ? 2 : 3
+        for byte in Array(repeating: UInt8(0), count: alignment) + bytes {
+            bits = bits << 8 | UInt32(byte)
+            width += 8
+            while width >= 6 {
+                width -= 6
+                let digit = alphabet[Int(bits >> UInt32(width) & 63)]
+                if skip > 0 { skip -= 1 } else { result.append(digit) }
+            }
+        }
+        return result
+    }
+
+    private enum Verdict { case match(Int), partial, mismatch }
+
+    /// Compares a needle at `index`; a line end in it matches a run of white space.
+    private func compare(_ needle: [UInt8], _ text: Text, at index: Int) -> Verdict {
+        var i = index
+        var k = 0
+        while k < needle.count {
+            guard i < text.count else { return .partial }
+            if needle[k] == .lineFeed || needle[k] == .carriageReturn {
+                guard text[i].isWhitespace else { return .mismatch }
+                while i < text.count, text[i].isWhitespace { i += 1 }
+                while k < needle.count, needle[k].isWhitespace { k += 1 }
+                continue
+            }
+            guard text[i] == needle[k] else { return .mismatch }
+            i += 1
+            k += 1
+        }
+        return .match(i)
+    }
+
+    /// Adds the occurrences that begin at or after `pass.lower`.
+    func scan(_ pass: inout Pass) {
+        let text = pass.text
+        guard !needles.isEmpty, text.count >= 4 else { return }
+        var last: Range<Int>?
+        var lastRule = 0
+        let raw = UnsafeRawPointer(text.base)
+        filter.withUnsafeBufferPointer { filter in
+            for i in pass.lower..<max(pass.lower, text.count - 3) {
+                let key = raw.loadUnaligned(fromByteOffset: i, as: UInt32.self)
+                let bit = Self.hash(key)
+                guard filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0, var next = heads[key] else { continue }
+                while next >= 0 {
+                    let needle = needles[Int(next)]
+                    next = needle.next
+                    guard case .match(let end) = compare(needle.bytes, text, at: i) else { continue }
+                    // One span over overlapping occurrences, so that their number is bounded too.
+                    if let known = last, i < known.upperBound {
+                        last = known.lowerBound..<max(known.upperBound, end)
+                    } else {
+                        if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
+                        last = i..<end
+                        lastRule = firstRule + needle.value
+                    }
+                }
+            }
+        }
+        if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
+    }
+
+    /// Holds the earliest place from which a value may still be completed.
+    func holdTail(_ pass: inout Pass) {
+        let text = pass.text
+        let longest = needles.reduce(0) { max($0, $1.bytes.count) }
+        guard longest > 0 else { return }
+        // A run of white space may be longer than the line end it stands for.
+        var i = max(pass.lower, text.count - 2 * longest - 64)
+        while i < min(text.count, pass.hold) {
+            for needle in needles where needle.bytes[0] == text[i] {
+                if case .partial = compare(needle.bytes, text, at: i) {
+                    pass.holdFrom(i)
+                    return
+                }
+            }
+            i += 1
+        }
+    }
+}

@@ -1,0 +1,322 @@
+internal import CPrefilter
+internal import Glibc
+internal import RedactionRules
+
+/// Redacts one stream of bytes, piece by piece.
+///
+/// Output depends on the bytes alone, never on how they were cut into writes. A byte is held back only while it may
+/// still turn out to be inside a secret; everything else is passed to the sink before `write` returns. Memory is bounded
+/// by `Limits`, whatever the input.
+///
+///     var stream = redactor.makeStream()
+///     while let chunk = read() { stream.write(chunk, to: &sink) }
+///     stream.finish(to: &sink)
+public struct RedactionStream: ~Copyable {
+    private let redactor: Redactor
+    private let scanner: Scanner
+    private var knownValues: KnownValueIndex?
+
+    /// Bytes from `origin` on: context that has been released, then what has not.
+    private var storage: UnsafeMutableRawPointer
+    private var capacity: Int
+    /// Bytes in use.
+    private var count = 0
+    /// Offset in the stream of the first byte of `storage`.
+    private var origin: UInt64 = 0
+    /// Index of the first byte that has not been released.
+    private var released = 0
+    /// Where the current piece of an over-long token run begins.
+    private var pieceStart = 0
+    /// What was open at the end of the last pass.
+    private var open: OpenConstruct?
+    /// Offset in the stream after the last redacted byte; a match that overlaps it continues that redaction.
+    private var redactedTo: UInt64 = .max
+    private var placeholders: [Int: [UInt8]] = [:]
+    private var line = 1
+    private var lineOrigin: UInt64 = 0
+    private var countedTo: UInt64 = 0
+
+    /// Bytes of input so far.
+    public private(set) var bytesIn: UInt64 = 0
+    /// Secrets redacted so far.
+    public private(set) var findingCount = 0
+
+    /// Largest piece of input that is examined at once, in bytes.
+    private static let step = 256 * 1024
+
+    init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel()) {
+        self.redactor = redactor
+        scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path)
+        capacity = 64 * 1024
+        storage = .allocate(byteCount: capacity, alignment: 64)
+        if !redactor.options.knownValues.isEmpty {
+            var index = KnownValueIndex(firstRule: redactor.rules.rules.count)
+            for value in redactor.options.knownValues { index.add(value) }
+            scanner.knownValues = index
+        }
+    }
+
+    deinit {
+        // What was held may be secret.
+        memset(storage, 0, capacity)
+        storage.deallocate()
+    }
+
+    /// Rules that reached the match limit; what they could not decide was redacted.
+    public var warnings: [String] {
+        scanner.exhausted.sorted().map { "rule \"\(redactor.rules.rules[$0].id)\" reached its match limit; what it could not decide was redacted" }
+    }
+
+    /// Takes `chunk` and passes on what is decided.
+    ///
+    /// Complexity: linear in the chunk and in what is held, which is bounded by `Limits`.
+    public mutating func write(_ chunk: UnsafeRawBufferPointer, to sink: inout some RedactionSink) {
+        var rest = chunk[...]
+        while !rest.isEmpty {
+            let size = min(rest.count, Self.step)
+            let room = inputBuffer(minimum: size)
+            room.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(size)))
+            commit(size, to: &sink)
+            rest = rest.dropFirst(size)
+        }
+    }
+
+    /// Room for at least `minimum` bytes of input, to be filled by the caller and then committed; it saves a copy.
+    ///
+    /// Valid until the next call of any method.
+    public mutating func inputBuffer(minimum: Int) -> UnsafeMutableRawBufferPointer {
+        let minimum = min(max(minimum, 1), Self.step)
+        if capacity - count < minimum {
+            discard()
+            if capacity - count < minimum { grow(to: count + minimum) }
+        }
+        return UnsafeMutableRawBufferPointer(start: storage + count, count: min(capacity - count, Self.step))
+    }
+
+    /// Takes the first `size` bytes of the last `inputBuffer` as input and passes on what is decided.
+    public mutating func commit(_ size: Int, to sink: inout some RedactionSink) {
+        precondition(size >= 0 && size <= capacity - count, "commit no more than the input buffer holds")
+        guard size > 0 else { return }
+        count += size
+        bytesIn += UInt64(size)
+        process(isFinal: false, to: &sink)
+    }
+
+    /// Registers a value while the stream runs; bytes that have not been released are scanned for it too.
+    public mutating func addKnownValue(_ value: KnownValue) {
+        if scanner.knownValues == nil { scanner.knownValues = KnownValueIndex(firstRule: redactor.rules.rules.count) }
+        scanner.knownValues!.add(value)
+    }
+
+    /// Ends the input and passes on the rest. What is open then is redacted.
+    public mutating func finish(to sink: inout some RedactionSink) {
+        process(isFinal: true, to: &sink)
+        released = count
+        open = nil
+    }
+
+    // MARK: - Buffer
+
+    /// Bytes before the first unreleased one that are kept: twice the context, since what looks back starts in it.
+    private var kept: Int { 2 * redactor.options.limits.context + 2048 }
+
+    /// Moves what is still needed to the front.
+    private mutating func discard() {
+        let from = max(0, min(released, pieceStart) - kept)
+        guard from > 0 else { return }
+        if redactor.options.countsLines { countLines(upTo: from) }
+        memmove(storage, storage + from, count - from)
+        count -= from
+        released -= from
+        pieceStart = max(0, pieceStart - from)
+        origin += UInt64(from)
+    }
+
+    private mutating func grow(to size: Int) {
+        let wanted = max(size, capacity * 2)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 64)
+        memcpy(larger, storage, count)
+        memset(storage, 0, capacity)
+        storage.deallocate()
+        storage = larger
+        capacity = wanted
+    }
+
+    // MARK: - Passes
+
+    private mutating func process(isFinal: Bool, to sink: inout some RedactionSink) {
+        let text = Text(base: UnsafePointer(storage.assumingMemoryBound(to: UInt8.self)), count: count)
+        var first = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, released))
+        first.runEnd = 0
+        if let construct = open, !resume(construct, &first) { return }
+        var pass = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, count))
+        pass.spans = first.spans
+        pass.blockEnd = first.blockEnd
+        pass.hold = min(pass.hold, max(first.hold, released))
+        pass.open = first.open
+        scanner.scan(&pass)
+        var hold = isFinal ? count : max(pass.hold, released)
+        open = nil
+        if let opening = pass.open, !isFinal, hold >= opening.start {
+            hold = max(hold, opening.end)
+            open = opening.construct
+        }
+        let end = emit(&pass.spans, text, upTo: hold, to: &sink)
+        released = end
+        if pass.pieceStart <= released { pieceStart = pass.pieceStart }
+    }
+
+    /// Goes on with what was open. Returns false if all bytes still belong to it.
+    private mutating func resume(_ construct: OpenConstruct, _ pass: inout Pass) -> Bool {
+        let text = pass.text
+        var i = released
+        switch construct {
+        case .run:
+            while i < text.count, text[i].isToken { i += 1 }
+            pieceStart = i
+        case .value(_, let quote):
+            while i < text.count, !scanner.endsValue(text[i], quote: quote) { i += 1 }
+            pieceStart = i
+        case .key(var block, let rule):
+            let outcome = scanner.advance(&block, &pass, from: i, spanStart: i, rule: rule)
+            if block.column > 0 {
+                // Each line has its own placeholder; what stands around the key material is scanned.
+                pass.blockEnd = 0
+                if outcome.isOpen {
+                    pass.open = Opening(construct: .key(block, rule: rule), start: i, end: outcome.end)
+                    pass.holdFrom(outcome.end)
+                }
+                open = nil
+                return true
+            }
+            pass.spans.removeAll()
+            i = outcome.end
+            if outcome.isOpen {
+                swallow(to: i)
+                open = .key(block, rule: rule)
+                return false
+            }
+            pass.blockEnd = i
+            pieceStart = i
+        }
+        swallow(to: i)
+        if i == text.count, !pass.isFinal {
+            open = construct
+            return false
+        }
+        open = nil
+        return true
+    }
+
+    /// Bytes up to `index` belong to the redaction that has been written.
+    private mutating func swallow(to index: Int) {
+        if index > released { redactedTo = origin + UInt64(index) }
+        released = index
+    }
+
+    /// Writes everything up to `hold`, or to the end of a span that crosses it. Returns where it stopped.
+    private mutating func emit(
+        _ spans: inout [Span], _ text: Text, upTo hold: Int, to sink: inout some RedactionSink
+    ) -> Int {
+        var cursor = released
+        guard !spans.isEmpty else {
+            if hold > cursor { sink.write(text.raw(cursor..<hold)) }
+            return max(hold, cursor)
+        }
+        // Of spans that begin together, the surer and then the longer gives its name.
+        spans.sort {
+            ($0.start, $1.confidence, $1.end, $0.rule) < ($1.start, $0.confidence, $0.end, $1.rule)
+        }
+        var index = 0
+        while index < spans.count {
+            var span = spans[index]
+            index += 1
+            // The union of all spans that overlap it.
+            while index < spans.count, spans[index].start < span.end {
+                span.end = max(span.end, spans[index].end)
+                index += 1
+            }
+            guard span.end > cursor else { continue }
+            if span.start < cursor {
+                if origin + UInt64(cursor) == redactedTo {
+                    cursor = span.end
+                    redactedTo = origin + UInt64(cursor)
+                    continue
+                }
+                // Part of it has been released: cannot be, by the contract of `Scanner`; the rest stays secret.
+                span.start = cursor
+            }
+            guard span.start < hold else { break }
+            if span.start > cursor { sink.write(text.raw(cursor..<span.start)) }
+            redact(span, text, to: &sink)
+            cursor = span.end
+            redactedTo = origin + UInt64(cursor)
+        }
+        if hold > cursor { sink.write(text.raw(cursor..<hold)) }
+        return max(hold, cursor)
+    }
+
+    private mutating func redact(_ span: Span, _ text: Text, to sink: inout some RedactionSink) {
+        let secret = text.raw(span.start..<span.end)
+        let options = redactor.options
+        let id: String
+        let category: Rule.Category
+        if span.rule < redactor.rules.rules.count {
+            id = redactor.rules.rules[span.rule].id
+            category = redactor.rules.rules[span.rule].category
+        } else {
+            id = "known:" + (scanner.knownValues?.names[span.rule - redactor.rules.rules.count] ?? "value")
+            category = .known
+        }
+        let tag = options.tagger?(id, secret)
+        let offset = origin + UInt64(span.start)
+        var position: (line: Int, column: Int)?
+        if options.countsLines { position = place(of: span.start) }
+        findingCount += 1
+        sink.redacted(
+            Finding(
+                ruleID: id, category: category, confidence: span.confidence == 2 ? .high : span.confidence == 1 ? .medium : .low,
+                offset: offset, length: UInt64(span.end - span.start), line: position?.line, column: position?.column, tag: tag,
+                explanation: options.explains ? span.reason.text : nil))
+        if tag == nil, let known = placeholders[span.rule] {
+            known.withUnsafeBytes { sink.write($0) }
+        } else {
+            let rendered = Array(options.template.render(rule: id, category: category.rawValue, tag: tag).utf8)
+            if tag == nil { placeholders[span.rule] = rendered }
+            rendered.withUnsafeBytes { sink.write($0) }
+        }
+        writeSequences(in: span.start..<span.end, text, to: &sink)
+    }
+
+    /// Control sequences inside a secret go on after its placeholder, so that colours end where they ended.
+    private func writeSequences(in range: Range<Int>, _ text: Text, to sink: inout some RedactionSink) {
+        guard memchr(text.base + range.lowerBound, Int32(UInt8.escape), range.count) != nil else { return }
+        var i = range.lowerBound
+        while i < range.upperBound {
+            if text[i] == .escape, case .sequence(let length) = scanner.element(text, at: i, atomStart: i, isFinal: true),
+                i + length <= range.upperBound
+            {
+                sink.write(text.raw(i..<(i + length)))
+                i += length
+            } else {
+                i += 1
+            }
+        }
+    }
+
+    /// Line and column of a byte; bytes must be asked for in order.
+    private mutating func place(of index: Int) -> (line: Int, column: Int) {
+        countLines(upTo: index)
+        return (line, Int(origin + UInt64(index) - lineOrigin) + 1)
+    }
+
+    /// Counts the lines before `index`.
+    private mutating func countLines(upTo index: Int) {
+        let bytes = storage.assumingMemoryBound(to: UInt8.self)
+        for i in Int(countedTo - origin)..<max(index, Int(countedTo - origin)) where bytes[i] == .lineFeed {
+            line += 1
+            lineOrigin = origin + UInt64(i) + 1
+        }
+        countedTo = max(countedTo, origin + UInt64(index))
+    }
+}

@@ -1,0 +1,137 @@
+public import RedactionRules
+
+/// A compiled set of rules with its settings: makes streams, and redacts what is complete already.
+///
+/// Immutable and safe to share; compiling costs well under a millisecond, since patterns are compiled when first needed.
+public final class Redactor: Sendable {
+    let rules: CompiledRules
+    let options: RedactorOptions
+
+    /// What the settings made it leave out.
+    public let warnings: [String]
+
+    /// - Throws: `RedactionError` if a rule cannot be compiled or the selection names nothing.
+    public init(_ options: RedactorOptions = RedactorOptions()) throws(RedactionError) {
+        self.options = options
+        var set = options.ruleSet
+        var warnings: [String] = []
+        var selection = options.selection
+        selection.packs = Array(Set(selection.packs).union(options.packs)).sorted()
+        do throws(RuleSelectionError) {
+            set = try set.selecting(selection)
+        } catch {
+            throw RedactionError(.unknownName, rule: nil, error.description)
+        }
+        set.rules.removeAll { rule in
+            guard rule.detector == .pattern, rule.keywords.isEmpty, rule.anchors.isEmpty else { return false }
+            guard rule.regex != nil else { return true }
+            warnings.append("rule \"\(rule.id)\" has no keywords and is not applied: a pattern without a literal would run over every byte")
+            return true
+        }
+        rules = try CompiledRules(set)
+        self.warnings = warnings
+    }
+
+    /// A new stream. `path` is what rules that are limited to paths are held against.
+    public func makeStream(path: String? = nil) -> RedactionStream { RedactionStream(redactor: self, path: path) }
+
+    /// Redacts complete bytes.
+    public func redact(_ bytes: [UInt8]) -> [UInt8] {
+        var stream = makeStream()
+        var sink = ArraySink()
+        bytes.withUnsafeBytes { stream.write($0, to: &sink) }
+        stream.finish(to: &sink)
+        return sink.bytes
+    }
+
+    /// Redacts a complete string.
+    public func redact(_ text: String) -> String { String(decoding: redact(Array(text.utf8)), as: UTF8.self) }
+
+    /// Finds the secrets of complete bytes.
+    public func findings(in bytes: [UInt8]) -> [Finding] {
+        var stream = makeStream()
+        var sink = ArraySink()
+        bytes.withUnsafeBytes { stream.write($0, to: &sink) }
+        stream.finish(to: &sink)
+        return sink.findings
+    }
+}
+
+/// Settings of a `Redactor`.
+public struct RedactorOptions: Sendable {
+    public var ruleSet: RuleSet
+    /// Optional packs that are on.
+    public var packs: Set<String> = []
+    public var selection = RuleSelection()
+    /// Literal values to mask.
+    public var knownValues: [KnownValue] = []
+    public var template = PlaceholderTemplate.standard
+    public var limits = Limits()
+    /// Makes the keyed tag of a secret, so that two occurrences can be linked without being known.
+    public var tagger: (@Sendable (_ ruleID: String, _ secret: UnsafeRawBufferPointer) -> String)?
+    /// Findings carry line and column; costs one more look at every byte.
+    public var countsLines = false
+    /// Findings carry an explanation.
+    public var explains = false
+
+    public init(ruleSet: RuleSet = .builtin) { self.ruleSet = ruleSet }
+}
+
+/// Receives a stream's output, in order.
+public protocol RedactionSink {
+    /// Scrubbed bytes: clean ones as they came, or a placeholder. Valid during the call.
+    mutating func write(_ bytes: UnsafeRawBufferPointer)
+    /// A secret was found; its placeholder is written next.
+    mutating func redacted(_ finding: Finding)
+}
+
+extension RedactionSink {
+    public mutating func redacted(_ finding: Finding) {}
+}
+
+/// A secret that was redacted: where and why, never what.
+public struct Finding: Sendable, Equatable {
+    public let ruleID: String
+    public let category: Rule.Category
+    public let confidence: Rule.Confidence
+    /// Offset of its first byte in the input.
+    public let offset: UInt64
+    /// Length in the input in bytes, as far as it is known when the placeholder is written; a private key or over-long
+    /// token may go on.
+    public let length: UInt64
+    /// Line and column of its first byte, both from 1, the column in bytes; if asked for.
+    public let line: Int?
+    public let column: Int?
+    public let tag: String?
+    public let explanation: String?
+}
+
+/// Why a redactor cannot be made. Holds names and places, never text that was scanned.
+public struct RedactionError: Error, CustomStringConvertible, Sendable {
+    public struct Code: Sendable, Equatable {
+        let value: Int
+        public static let invalidRule = Code(value: 1)
+        public static let tooManyKeywords = Code(value: 2)
+        public static let unknownName = Code(value: 3)
+        public static let invalidTemplate = Code(value: 4)
+    }
+    public let code: Code
+    public let ruleID: String?
+    public let reason: String
+
+    init(_ code: Code, rule: String?, _ reason: String) {
+        self.code = code
+        ruleID = rule
+        self.reason = reason
+    }
+
+    public var description: String { ruleID.map { "rule \"\($0)\": \(reason)" } ?? reason }
+}
+
+/// Collects output in memory.
+struct ArraySink: RedactionSink {
+    var bytes: [UInt8] = []
+    var findings: [Finding] = []
+    mutating func write(_ bytes: UnsafeRawBufferPointer) { self.bytes.append(contentsOf: bytes) }
+    mutating func redacted(_ finding: Finding) { findings.append(finding) }
+}

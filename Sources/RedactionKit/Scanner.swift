@@ -1,0 +1,346 @@
+internal import CPrefilter
+internal import PatternEngine
+internal import RedactionRules
+
+/// Finds secrets in a text: asks the prefilter for candidates and lets the detectors confirm them.
+///
+/// **Why the result does not depend on how the stream was cut.** Every detector decides on a *construct* (a token run,
+/// a value, an address, a key block) that is found from a candidate by looking at the bytes around it, and decides only
+/// when the construct is complete: its terminator is in the text, or the text is final, or a limit counted from the
+/// construct's own beginning is reached. What is decided depends on bytes within `Limits.context` before the candidate
+/// and on the construct, so a later pass over more bytes decides the same. A construct that is not complete lowers
+/// `Pass.hold` to where its secret may begin, and no byte from there on is released.
+///
+/// One scanner belongs to one stream; it is not safe to share.
+final class Scanner {
+    let rules: CompiledRules
+    let limits: Limits
+    let scratch: MatchScratch
+    let kernel: Int32
+    let path: String?
+    var knownValues: KnownValueIndex?
+
+    /// Rules that reached the match limit; reported once each.
+    private(set) var exhausted: Set<Int> = []
+    private var patterns: [Pattern?]
+    private var candidateBuffers: [UnsafeMutablePointer<pm_candidate>] = []
+    /// Rules already tried on the current run.
+    private var tried: [Int] = []
+    /// The rule of a token that fills a piece of an over-long run to its end.
+    var cutRule: Int?
+    /// For each rule with a pattern: no match begins before this offset of the current text.
+    var searchedTo: [Int: Int] = [:]
+
+    private static let candidateCapacity = 4096
+
+    init(rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil) {
+        self.rules = rules
+        self.limits = limits
+        self.kernel = kernel
+        self.path = path
+        scratch = MatchScratch(matchLimit: limits.matchLimit)
+        patterns = Array(repeating: nil, count: rules.rules.count)
+    }
+
+    deinit { for buffer in candidateBuffers { buffer.deallocate() } }
+
+    /// Adds to `pass` the spans of every complete construct, and lowers `pass.hold` for the others.
+    func scan(_ pass: inout Pass) {
+        let text = pass.text
+        if text.count == 0 { return }
+        if pass.depth == 0 { searchedTo.removeAll(keepingCapacity: true) }
+        while candidateBuffers.count <= pass.depth { candidateBuffers.append(.allocate(capacity: Self.candidateCapacity)) }
+        let candidates = candidateBuffers[pass.depth]
+        var from = max(0, pass.lower - limits.context)
+        while from < text.count {
+            var next = 0
+            let count = pm_scan(
+                rules.tables.pointer, kernel, text.base, from, text.count, candidates, Self.candidateCapacity, &next)
+            for i in 0..<count {
+                let candidate = candidates[i]
+                let start = Int(candidate.start)
+                switch pm_kind(rawValue: UInt32(candidate.kind)) {
+                case PM_RUN: run(&pass, start, Int(candidate.end), scanStart: from, flags: candidate.flags)
+                case PM_AT: if start >= pass.blockEnd { address(&pass, at: start) }
+                case PM_ESCAPE: if start >= pass.blockEnd { escape(&pass, at: start) }
+                default:
+                    if start >= pass.blockEnd {
+                        for family in rules.families[Int(candidate.id)] { fragment(&pass, family, start, Int(candidate.end)) }
+                    }
+                }
+            }
+            from = next
+        }
+        if !rules.numbers.isEmpty { numbers(&pass) }
+        if let knownValues { knownValues.scan(&pass) }
+        if !pass.isFinal { holdTail(&pass) }
+    }
+
+    private func fragment(_ pass: inout Pass, _ family: CompiledRules.Family, _ start: Int, _ end: Int) {
+        switch family {
+        case .assignment: assignment(&pass, wordAt: start)
+        case .url: url(&pass, schemeEnd: start)
+        case .keyBlock: keyBlock(&pass, beginAt: start)
+        case .keyLines: keyLines(&pass, after: start)
+        case .authorization: authorization(&pass, at: start)
+        case .cookie: cookies(&pass, at: start)
+        case .bearer: bearer(&pass, at: start)
+        case .userOption: userOption(&pass, at: start)
+        case .manifest: manifest(&pass, at: start)
+        case .jwk: jwkMember(&pass, at: start)
+        case .pattern(let rule): pattern(&pass, rule: rule, keywordAt: start)
+        }
+    }
+
+    /// The compiled pattern of `rule`; nil if it does not compile, which loading a rule file has ruled out.
+    func pattern(of rule: Int) -> Pattern? {
+        if let pattern = patterns[rule] { return pattern }
+        guard case .success(let pattern) = rules.pattern(of: rule) else { return nil }
+        patterns[rule] = pattern
+        return pattern
+    }
+
+    func noteExhausted(_ rule: Int) { exhausted.insert(rule) }
+
+    // MARK: - Token runs
+
+    /// A run that the prefilter reported from `start` to `end`.
+    private func run(_ pass: inout Pass, _ start: Int, _ end: Int, scanStart: Int, flags: UInt8) {
+        let text = pass.text
+        var start = start
+        var end = end
+        var flags = flags
+        if start == scanStart, start > pass.pieceStart {
+            // The run may begin before what was scanned.
+            let floor = max(pass.pieceStart, start - limits.run)
+            while start > floor, text[start - 1].isToken { start -= 1 }
+            flags = UInt8(PM_RUN_ALL.rawValue)
+        }
+        while end < text.count, text[end].isToken { end += 1 }
+        guard end > pass.runEnd || start >= pass.runEnd else { return }
+        pass.runEnd = end
+        if end <= pass.lower, end < text.count { return }
+        if start < pass.blockEnd { start = min(pass.blockEnd, end) }
+
+        var piece = start
+        while end - piece > limits.run {
+            let pieceEnd = piece + limits.run
+            unit(&pass, piece, pieceEnd, flags: flags, isCut: true)
+            if let rule = cutRule {
+                // The token fills the piece: the rest of the run belongs to it.
+                cutRule = nil
+                pass.add((pieceEnd - 1)..<end, rule: rule, reason: .limit)
+                if !pass.isComplete(at: end) { pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end) }
+                return
+            }
+            piece += limits.run - limits.overlap
+            pass.pieceStart = piece
+        }
+        guard pass.isComplete(at: end) else { return }  // `holdTail` holds it.
+        // Two dots end a run, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
+        var from = piece
+        if flags & UInt8(PM_RUN_ALL.rawValue) != 0 {
+            var i = piece
+            while i + 1 < end {
+                if text[i] == UInt8(ascii: "."), text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, from, i) {
+                    unit(&pass, from, i, flags: flags, isCut: false)
+                    while i < end, text[i] == UInt8(ascii: ".") { i += 1 }
+                    from = i
+                    continue
+                }
+                i += 1
+            }
+        }
+        unit(&pass, from, end, flags: flags, isCut: false)
+    }
+
+    func holdsJWT(_ text: Text, _ start: Int, _ end: Int) -> Bool { text.find("eyJ", in: start..<end) != nil }
+
+    /// Where the token text of a run really begins: after punctuation that begins no secret, and after the tail of an
+    /// escape (`\n`, `%20`, `\u0022`, a colour) whose last characters are token characters too.
+    func unitStart(_ text: Text, _ start: Int, _ end: Int) -> Int {
+        var start = start
+        let before = text.at(start - 1)
+        if before == .backslash, start < end {
+            let first = text[start]
+            if first == UInt8(ascii: "u"), start + 5 <= end, (1...4).allSatisfy({ text[start + $0].isHex }) {
+                start += 5
+            } else if first == UInt8(ascii: "x"), start + 3 <= end, text[start + 1].isHex, text[start + 2].isHex {
+                start += 3
+            } else if "nrtbfv0ae/".utf8.contains(first) {
+                start += 1
+            }
+        } else if before == UInt8(ascii: "%"), start + 2 <= end, text[start].isHex, text[start + 1].isHex {
+            start += 2
+        } else if before == UInt8(ascii: "[") || before == UInt8(ascii: ";") || before == UInt8(ascii: "?") || before == UInt8(ascii: ":"),
+            let final = sequenceEnd(text, parameterAt: start, limit: end)
+        {
+            start = final
+        }
+        while start < end, "=.~/@+-".utf8.contains(text[start]) { start += 1 }
+        return start
+    }
+
+    /// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte.
+    private func sequenceEnd(_ text: Text, parameterAt index: Int, limit: Int) -> Int? {
+        var i = index - 1
+        let floor = max(0, index - 24)
+        while i >= floor, text[i] != .escape {
+            guard text[i].isDigit || ";[?:".utf8.contains(text[i]) else { return nil }
+            i -= 1
+        }
+        guard i >= floor, text.at(i + 1) == UInt8(ascii: "[") else { return nil }
+        var j = index
+        while j < limit, text[j].isDigit { j += 1 }
+        return j < limit && text[j].isLetter ? j + 1 : nil
+    }
+
+    /// One piece of token text. `isCut`: the run goes on after `end`.
+    private func unit(_ pass: inout Pass, _ runStart: Int, _ end: Int, flags: UInt8, isCut: Bool) {
+        let text = pass.text
+        let start = unitStart(text, runStart, end)
+        guard end - start >= Int(PM_MINIMUM_RUN) else { return }
+        if flags & UInt8(PM_RUN_ANCHOR.rawValue) != 0 {
+            tried.removeAll(keepingCapacity: true)
+            let anchors = rules.tables.pointer
+            var i = start
+            while i + 3 <= end {
+                let key = CompiledRules.key(text[i], text[i + 1], text[i + 2])
+                let hash = (key &* 0x9E37_79B1) >> 16
+                let row = withUnsafePointer(to: &anchors.pointee.anchors) {
+                    UnsafeRawPointer($0).load(fromByteOffset: Int(hash >> 6) * 8, as: UInt64.self)
+                }
+                if row >> UInt64(hash & 63) & 1 != 0 {
+                    var jwtFound = false
+                    rules.forEachAnchor(in: text, at: i, until: end) { anchor in
+                        if !anchor.isInner, !isBoundary(text, i, start) { return }
+                        if anchor.rule == rules.jwt {
+                            jwtFound = true
+                        } else if !tried.contains(anchor.rule) {
+                            tried.append(anchor.rule)
+                        }
+                    }
+                    if jwtFound { i = max(i, jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) - 1) }
+                }
+                i += 1
+            }
+            for rule in tried { token(&pass, rule: rule, start, end, isCut: isCut) }
+        }
+        if start > 0, !rules.contextRules.isEmpty {
+            switch text[start - 1] {
+            case UInt8(ascii: ":"), UInt8(ascii: "$"), UInt8(ascii: "!"), UInt8(ascii: "|"), UInt8(ascii: "&"), .backslash:
+                contextTokens(&pass, start, end, isCut: isCut)
+            default: break
+            }
+        }
+        if pass.depth <= limits.nesting {
+            if flags & UInt8(PM_RUN_BASE64_TEXT.rawValue) != 0 { base64(&pass, start, end) }
+            if flags & UInt8(PM_RUN_HEX_TEXT.rawValue) != 0 { hexadecimal(&pass, start, end) }
+        }
+        if flags & UInt8(PM_RUN_MIXED.rawValue) != 0, rules.hasProviders, !isCut { providerToken(&pass, start, end) }
+    }
+
+    /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape.
+    @inline(__always)
+    func isBoundary(_ text: Text, _ index: Int, _ unitStart: Int) -> Bool {
+        index <= unitStart || !text[index - 1].isAlnum
+    }
+
+    /// Every match of a token rule in a unit.
+    private func token(_ pass: inout Pass, rule: Int, _ start: Int, _ end: Int, isCut: Bool) {
+        guard let pattern = pattern(of: rule) else { return }
+        let text = pass.text
+        let base = max(0, start - 64)
+        let subject = text.raw(base..<end)
+        var from = start - base
+        while from < subject.count {
+            switch pattern.firstMatch(in: subject, from: from, scratch: scratch) {
+            case .match:
+                guard let whole = scratch.span(of: 0) else { return }
+                if whole.isEmpty {
+                    from = whole.upperBound + 1
+                    continue
+                }
+                let secret = secretSpan(rule, whole, groups: pattern.groupCount)
+                let lower = base + whole.lowerBound
+                guard isBoundary(text, lower, start) else {
+                    from = whole.lowerBound + 1
+                    continue
+                }
+                let range = (base + secret.lowerBound)..<(base + secret.upperBound)
+                let line = { text.raw(text.lineStart(before: lower, limit: 512)..<min(text.count, end + 512)) }
+                if accept(&pass, rule: rule, secret: range, match: lower..<(base + whole.upperBound), line: line) {
+                    if isCut, range.upperBound == end { cutRule = rule }
+                    from = whole.upperBound
+                } else {
+                    from = whole.lowerBound + 1
+                }
+            case .limit:
+                exhausted.insert(rule)
+                pass.add(start..<end, rule: rule, reason: .limit)
+                return
+            case .noMatch, .partial: return
+            }
+        }
+    }
+
+    func secretSpan(_ rule: Int, _ whole: Range<Int>, groups: Int) -> Range<Int> {
+        let wanted = rules.rules[rule].secretGroup
+        if wanted > 0 { return scratch.span(of: wanted) ?? whole }
+        guard groups > 0 else { return whole }
+        for group in 1...groups {
+            if let span = scratch.span(of: group), !span.isEmpty { return span }
+        }
+        return whole
+    }
+
+    /// Runs the validators, the entropy bound and the allowlists; adds the span if all agree.
+    func accept(
+        _ pass: inout Pass, rule index: Int, secret: Range<Int>, match: Range<Int>, line: () -> UnsafeRawBufferPointer
+    ) -> Bool {
+        let rule = rules.rules[index]
+        let text = pass.text
+        let bytes = text.raw(secret)
+        if text.find("[REDACTED", in: match) != nil { return false }
+        var confidence = rules.confidences[index]
+        var reason = Reason.pattern
+        for validator in rule.validators {
+            switch Checks.run(validator, on: bytes) {
+            case .pass: break
+            case .fail: return false
+            case .proof:
+                confidence = 2
+                reason = .checksum
+            case .doubt: confidence = min(confidence, 1)
+            }
+        }
+        if let bound = rule.entropy, Randomness.entropy(bytes) <= bound { return false }
+        if let lists = rules.allowlists[index],
+            lists.allow(secret: bytes, match: text.raw(match), line: line(), path: path, scratch: scratch)
+        {
+            return false
+        }
+        pass.add(secret, rule: index, confidence: confidence, reason: reason)
+        return true
+    }
+
+    /// Rules for tokens that follow a literal and carry none.
+    private func contextTokens(_ pass: inout Pass, _ start: Int, _ end: Int, isCut: Bool) {
+        let text = pass.text
+        let floor = max(text.lineStart(before: start, limit: 64), 0)
+        for entry in rules.contextRules {
+            let length = entry.literal.count
+            guard start - floor >= length else { continue }
+            var i = start - length
+            search: while i >= floor {
+                var k = 0
+                while k < length, text[i + k] == entry.literal[k] { k += 1 }
+                if k == length {
+                    token(&pass, rule: entry.rule, start, end, isCut: isCut)
+                    break search
+                }
+                i -= 1
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+internal import CPrefilter
+
+/// Bytes under examination: a window of the stream, or a decoded view of a part of it.
+///
+/// Unowned: whoever makes a `Text` keeps its memory alive and unchanged while it is in use. Offsets are relative to
+/// `base`; reading outside `0..<count` is a programming error, checked in debug builds.
+struct Text {
+    let base: UnsafePointer<UInt8>
+    let count: Int
+
+    @inline(__always)
+    init(base: UnsafePointer<UInt8>, count: Int) {
+        self.base = base
+        self.count = count
+    }
+
+    @inline(__always)
+    subscript(index: Int) -> UInt8 {
+        assert(index >= 0 && index < count)
+        return base[index]
+    }
+
+    /// The byte at `index`, or 0 outside.
+    @inline(__always)
+    func at(_ index: Int) -> UInt8 { index >= 0 && index < count ? base[index] : 0 }
+
+    func raw(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        assert(range.lowerBound >= 0 && range.upperBound <= count)
+        return UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
+
+    /// Whether `literal` stands at `index`.
+    @inline(__always)
+    func has(_ literal: StaticString, at index: Int) -> Bool {
+        let length = literal.utf8CodeUnitCount
+        guard index >= 0, index + length <= count else { return false }
+        let wanted = literal.utf8Start
+        for i in 0..<length where base[index + i] != wanted[i] { return false }
+        return true
+    }
+
+    /// Whether `literal`, in lower case, stands at `index`, letters compared without case.
+    @inline(__always)
+    func hasFolded(_ literal: StaticString, at index: Int) -> Bool {
+        let length = literal.utf8CodeUnitCount
+        guard index >= 0, index + length <= count else { return false }
+        let wanted = literal.utf8Start
+        for i in 0..<length where lower(base[index + i]) != wanted[i] { return false }
+        return true
+    }
+
+    /// Offset of `literal` in `range`, or nil.
+    func find(_ literal: StaticString, in range: Range<Int>) -> Int? {
+        let length = literal.utf8CodeUnitCount
+        var i = max(0, range.lowerBound)
+        let last = min(count, range.upperBound) - length
+        let first = literal.utf8Start[0]
+        while i <= last {
+            if base[i] == first && has(literal, at: i) { return i }
+            i += 1
+        }
+        return nil
+    }
+
+    /// Offset of `literal` (lower case) in `range` without case, or nil.
+    func findFolded(_ literal: StaticString, in range: Range<Int>) -> Int? {
+        let length = literal.utf8CodeUnitCount
+        var i = max(0, range.lowerBound)
+        let last = min(count, range.upperBound) - length
+        while i <= last {
+            if hasFolded(literal, at: i) { return i }
+            i += 1
+        }
+        return nil
+    }
+
+    /// Offset right after the line feed before `index`, looking back at most `limit` bytes.
+    func lineStart(before index: Int, limit: Int) -> Int {
+        var i = index
+        let floor = max(0, index - limit)
+        while i > floor, base[i - 1] != .lineFeed { i -= 1 }
+        return i
+    }
+}
+
+@inline(__always)
+func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+
+extension UInt8 {
+    static let lineFeed: UInt8 = 0x0a
+    static let carriageReturn: UInt8 = 0x0d
+    static let tab: UInt8 = 0x09
+    static let space: UInt8 = 0x20
+    static let escape: UInt8 = 0x1b
+    static let quote = UInt8(ascii: "\"")
+    static let apostrophe = UInt8(ascii: "'")
+    static let backtick = UInt8(ascii: "`")
+    static let backslash = UInt8(ascii: "\\")
+
+    @inline(__always) var isDigit: Bool { self &- 0x30 < 10 }
+    @inline(__always) var isUpper: Bool { self &- 0x41 < 26 }
+    @inline(__always) var isLower: Bool { self &- 0x61 < 26 }
+    @inline(__always) var isLetter: Bool { (self | 0x20) &- 0x61 < 26 }
+    @inline(__always) var isAlnum: Bool { isDigit || isLetter }
+    @inline(__always) var isHex: Bool { isDigit || (self | 0x20) &- 0x61 < 6 }
+    @inline(__always) var isBlank: Bool { self == .space || self == .tab }
+    @inline(__always) var isWhitespace: Bool { self == .space || self &- 9 < 5 }
+    @inline(__always) var isQuote: Bool { self == .quote || self == .apostrophe || self == .backtick }
+    /// Belongs to a token run (docs/formats/rules.md, "The token detector").
+    @inline(__always) var isToken: Bool { pm_is_token(self) != 0 }
+    /// Digit of base64 or base64url, without padding.
+    @inline(__always) var isBase64: Bool { pm_is_base64(self) != 0 }
+    @inline(__always) var isBase64url: Bool { isAlnum || self == UInt8(ascii: "_") || self == UInt8(ascii: "-") }
+    /// May stand in an identifier of a program or configuration file.
+    @inline(__always) var isIdentifier: Bool { isAlnum || self == UInt8(ascii: "_") }
+
+    /// Value of a hexadecimal digit; call for `isHex` only.
+    @inline(__always) var hexValue: UInt8 { isDigit ? self - 0x30 : (self | 0x20) - 0x57 }
+
+    /// 6-bit value of a digit of base64 or base64url, or nil.
+    var sextet: UInt8? {
+        switch self {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): self - 0x41
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): self - 0x61 + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - 0x30 + 52
+        case UInt8(ascii: "+"), UInt8(ascii: "-"): 62
+        case UInt8(ascii: "/"), UInt8(ascii: "_"): 63
+        default: nil
+        }
+    }
+}
