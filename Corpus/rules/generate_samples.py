@@ -283,7 +283,7 @@ def R(id, description, anchors, regex, samples, misses, **options):
 
 def found(rule, text):
     """The spans that `rule` takes in `text`, by the token detector's semantics; validators are not run."""
-    pattern = re.compile(("(?<![A-Za-z0-9])" if True else "") + "(?:" + rule.regex + ")")
+    pattern = re.compile("(?<![A-Za-z0-9])(?:" + rule.regex + ")")
     spans = []
     for run in RUN.finditer(text):
         if run.end() - run.start() < 16:
@@ -306,6 +306,16 @@ def found(rule, text):
     return spans
 
 
+def unmarked(text):
+    """The text without <secret> markers, and the spans they mark."""
+    plain, spans = "", []
+    for i, part in enumerate(re.split("</?secret>", text)):
+        if i % 2:
+            spans.append((len(plain), len(plain) + len(part)))
+        plain += part
+    return plain, spans
+
+
 def verify(rules):
     """Builds the samples and stops if one of them is not what it claims to be."""
     built, wrong = [(r, *r.build()) for r in rules], []
@@ -313,13 +323,11 @@ def verify(rules):
         if not matches or len(misses) < 2:
             wrong.append(f"{rule.id}: too few samples")
         for stored in matches:
-            text = stored.replace("<cut>", "")
-            plain = text.replace("<secret>", "").replace("</secret>", "")
+            if re.search("<cut>(?!.*[^<])|<+<cut>|<cut>/?secret>", stored):
+                wrong.append(f"{rule.id}: cut in a marker: {stored}")
+            plain, wanted = unmarked(stored.replace("<cut>", ""))
             spans = found(rule, plain)
-            wanted = None
-            if "<secret>" in text:
-                wanted = (text.index("<secret>"), text.index("</secret>") - len("<secret>"))
-            if not spans or (wanted and wanted not in spans):
+            if not spans or (wanted and wanted != spans):
                 wrong.append(f"{rule.id}: {spans} instead of {wanted} in {plain}")
         for stored in misses:
             text = stored.replace("<cut>", "")
