@@ -236,14 +236,16 @@ def T(id, description, prefixes, cls, least, *, most=1200, exact=False, digit=Fa
       lengths=None, tail="", before="", tail_class=None, misses=None, **options):
     """A literal and at least `least` (exact: from `least` to `most`, then a boundary) characters of the class.
 
-    digit, upper: the rest must hold a digit, an upper-case letter. lone: no `_` or `-` before the literal.
+    digit: the rest is not lower-case letters only. upper: it holds an upper-case letter. lone: no `_` or `-` before the literal.
     """
     prefixes = [prefixes] if isinstance(prefixes, str) else prefixes
     body = CLASSES[cls]
     head = escape(prefixes[0]) if len(prefixes) == 1 else "(?:" + "|".join(map(escape, prefixes)) + ")"
     looks = ""
-    if digit:
+    if digit and cls == "H":
         looks += "(?=[%s]*[0-9])" % body.replace("0-9", "")
+    elif digit:
+        looks += "(?=[%s]*[0-9A-Z])" % body.replace("0-9", "").replace("A-Z", "")
     if upper:
         looks += "(?=[%s]*[A-Z])" % body.replace("A-Z", "")
     if exact:
