@@ -26,7 +26,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // System libraries: one Swift module imports each.
@@ -39,10 +38,7 @@ let package = Package(
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
         .target(name: "RedactionRules", dependencies: ["CBuiltinRules"], swiftSettings: swift),
-        .target(
-            name: "RuleFiles",
-            dependencies: ["RedactionRules", "PatternEngine", .product(name: "TOMLKit", package: "TOMLKit")],
-            swiftSettings: swift),
+        .target(name: "RuleFiles", dependencies: ["RedactionRules", "PatternEngine"], swiftSettings: swift),
         .target(
             name: "RedactionKit",
             dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
@@ -60,12 +56,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
-        .executableTarget(
-            name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], sources: ["Rulegen.swift"],
-            swiftSettings: swift),
+        .executableTarget(name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
 
         // Tests.
         .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),
-        .testTarget(name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
+        .testTarget(
+            name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift),
     ]
 )

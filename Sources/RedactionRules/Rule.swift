@@ -213,7 +213,7 @@ public struct Provider: Sendable, Equatable {
 }
 
 /// Length and alphabet of a token.
-public struct TokenShape: Sendable, Equatable {
+public struct TokenShape: Sendable, Hashable {
     public enum Alphabet: UInt8, Sendable, CaseIterable {
         case digits, hex, lowerAlnum, upperAlnum, base62, base64, base64url, dotted
 

@@ -52,7 +52,26 @@ extension RuleSet {
         writer.bytes += RuleBlob.magic
         writer.bytes.append(RuleBlob.version)
         writer.list(rules) { $0.rule($1) }
-        writer.list(providers) { $0.provider($1) }
+        // Hundreds of providers share a few dozen lists of shapes: written once, and one array in memory.
+        var shapeLists: [[TokenShape]] = []
+        var indices: [[TokenShape]: Int] = [:]
+        for provider in providers where indices[provider.shapes] == nil {
+            indices[provider.shapes] = shapeLists.count
+            shapeLists.append(provider.shapes)
+        }
+        writer.list(shapeLists) { writer, shapes in
+            writer.list(shapes) { writer, shape in
+                writer.number(shape.minimum)
+                writer.number(shape.maximum)
+                writer.choice(shape.alphabet)
+            }
+        }
+        writer.list(providers) { writer, provider in
+            writer.bytes.append(provider.weak ? 1 : 0)
+            writer.string(provider.id)
+            writer.strings(provider.keywords)
+            writer.number(indices[provider.shapes, default: 0])
+        }
         writer.list(allowlists) { $0.allowlist($1) }
         return writer.bytes
     }
@@ -129,17 +148,6 @@ private struct BlobWriter {
         strings(allowlist.stopwords)
         strings(allowlist.paths)
     }
-
-    mutating func provider(_ provider: Provider) {
-        bytes.append(provider.weak ? 1 : 0)
-        string(provider.id)
-        strings(provider.keywords)
-        list(provider.shapes) { writer, shape in
-            writer.number(shape.minimum)
-            writer.number(shape.maximum)
-            writer.choice(shape.alphabet)
-        }
-    }
 }
 
 // MARK: - Decoding
@@ -162,7 +170,10 @@ extension RuleSet {
         }
         self.init()
         rules = try reader.list { (reader) throws(RuleBlobError) in try reader.rule() }
-        providers = try reader.list { (reader) throws(RuleBlobError) in try reader.provider() }
+        let shapeLists = try reader.list { (reader) throws(RuleBlobError) in
+            try reader.list { (reader) throws(RuleBlobError) in try reader.shape() }
+        }
+        providers = try reader.list { (reader) throws(RuleBlobError) in try reader.provider(shapeLists) }
         allowlists = try reader.list { (reader) throws(RuleBlobError) in try reader.allowlist() }
         guard reader.position == blob.count else {
             throw RuleBlobError(code: .trailingBytes, offset: reader.position)
@@ -195,6 +206,11 @@ private struct BlobReader {
 
     /// LEB128, at most five bytes: nothing here is larger than 32 bits.
     mutating func number() throws(RuleBlobError) -> Int {
+        // Nearly all numbers are lengths below 128.
+        if position < bytes.count, bytes[position] < 0x80 {
+            defer { position += 1 }
+            return Int(bytes[position])
+        }
         var value = 0
         for shift in stride(from: 0, through: 28, by: 7) {
             let next = try byte()
@@ -214,10 +230,12 @@ private struct BlobReader {
 
     mutating func string() throws(RuleBlobError) -> String {
         let length = try count()
-        let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
-        guard let string = String(validating: slice, as: UTF8.self) else { throw failure(.badString) }
+        let slice = UnsafeBufferPointer(
+            rebasing: bytes.assumingMemoryBound(to: UInt8.self)[position..<position + length])
+        // `String(validating:as:)` takes several times as long.
+        guard let text = try? UTF8Span(validating: slice.span) else { throw failure(.badString) }
         position += length
-        return string
+        return String(copying: text)
     }
 
     mutating func list<T>(_ read: (inout Self) throws(RuleBlobError) -> T) throws(RuleBlobError) -> [T] {
@@ -282,16 +300,19 @@ private struct BlobReader {
             paths: try strings())
     }
 
-    mutating func provider() throws(RuleBlobError) -> Provider {
+    mutating func shape() throws(RuleBlobError) -> TokenShape {
+        let minimum = try number()
+        let maximum = try number()
+        guard minimum >= 1, maximum >= minimum else { throw failure(.badValue) }
+        return TokenShape(minimum: minimum, maximum: maximum, alphabet: try choice(alphabets))
+    }
+
+    mutating func provider(_ shapeLists: [[TokenShape]]) throws(RuleBlobError) -> Provider {
         let weak = try flag()
         let id = try string()
         let keywords = try strings()
-        let shapes = try list { (reader) throws(RuleBlobError) -> TokenShape in
-            let minimum = try reader.number()
-            let maximum = try reader.number()
-            guard minimum >= 1, maximum >= minimum else { throw reader.failure(.badValue) }
-            return TokenShape(minimum: minimum, maximum: maximum, alphabet: try reader.choice(reader.alphabets))
-        }
-        return Provider(id: id, keywords: keywords, shapes: shapes, weak: weak)
+        let index = try number()
+        guard index < shapeLists.count else { throw failure(.badValue) }
+        return Provider(id: id, keywords: keywords, shapes: shapeLists[index], weak: weak)
     }
 }

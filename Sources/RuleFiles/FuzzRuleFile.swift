@@ -8,10 +8,11 @@ package func fuzzRuleFile(_ bytes: UnsafeRawBufferPointer) {
     var limits = RuleFile.Limits()
     limits.bytes = 1 << 20
     do throws(RuleFileError) {
-        let file = try RuleFile.parse(text, name: "fuzz.toml", limits: limits, builtin: { RuleSet() }) {
-            (path, _) throws(RuleFileError) in
-            throw RuleFileError(.unreadable, file: path, "not opened")
-        }
+        let file = try RuleFile.parse(
+            text, name: "fuzz.toml", limits: limits, builtin: { RuleSet() },
+            read: { (path, _) throws(RuleFileError) in
+                throw RuleFileError(.unreadable, file: path, "not opened")
+            })
         // What was accepted survives the blob.
         let copy = file.ruleSet.blob().withUnsafeBytes { try? RuleSet(blob: $0) }
         precondition(copy == file.ruleSet, "a blob gives back the set it was made of")

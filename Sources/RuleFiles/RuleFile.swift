@@ -235,7 +235,8 @@ public struct RuleFile: Sendable {
                     report.warning(
                         .ignored, source, path, id, "skipped: it has no regex, and a path alone redacts nothing")
                 } else if lenient {
-                    report.warning(.unknownRule, source, path, id, "skipped: it has no regex, and there is no such rule")
+                    report.warning(
+                        .unknownRule, source, path, id, "skipped: it has no regex, and there is no such rule")
                 } else {
                     report.error(.incomplete, source, path, id, "a rule needs a regex")
                 }

@@ -12,13 +12,13 @@ struct RuleLayer: Sendable {
     var extendPath: String?
     var disabledRules: [String] = []
 
-    /// A file's name and text, shared by everything that reports on it.
+    /// A file's name and contents, shared by everything that reports on it.
     final class Source: Sendable {
         let name: String
-        let text: String
-        init(name: String, text: String) {
+        let document: TOMLNode
+        init(name: String, document: TOMLNode) {
             self.name = name
-            self.text = text
+            self.document = document
         }
     }
 }
@@ -34,10 +34,9 @@ struct RuleReader {
         guard text.utf8.count <= limits.bytes else {
             throw RuleFileError(.limit, file: name, "is larger than \(limits.bytes) bytes")
         }
-        let document = try TOMLNode.document(text, name: name)
-        var reader = RuleReader(
-            layer: RuleLayer(source: RuleLayer.Source(name: name, text: text)), limits: limits)
-        reader.document(document, &report)
+        let source = RuleLayer.Source(name: name, document: try TOMLParser.parse(text, name: name))
+        var reader = RuleReader(layer: RuleLayer(source: source), limits: limits)
+        if case .table(let root) = source.document.value { reader.document(root, &report) }
         return reader.layer
     }
 
@@ -56,7 +55,8 @@ struct RuleReader {
         for entry in rules.prefix(limits.rules) {
             guard let patch = rule(entry, &report) else { continue }
             if let first = ids.updateValue(patch.path, forKey: patch.id) {
-                report.error(.duplicate, layer.source, patch.path + ["id"], patch.id, "the id is used before", also: first)
+                report.error(
+                    .duplicate, layer.source, patch.path + ["id"], patch.id, "the id is used before", also: first)
             } else {
                 layer.patches.append(patch)
             }
@@ -356,7 +356,7 @@ struct TableReader {
     }
 
     mutating func string(_ key: String, _ report: inout RuleReport) -> String? {
-        take(key, "a string", &report) { if case .string(let value) = $0 { value } else { nil } }
+        take(key, "a string", &report) { if case .string(let value) = $0.value { value } else { nil } }
     }
 
     /// An empty string counts as not given, as in gitleaks.
@@ -365,12 +365,12 @@ struct TableReader {
     }
 
     mutating func boolean(_ key: String, _ report: inout RuleReport) -> Bool? {
-        take(key, "true or false", &report) { if case .boolean(let value) = $0 { value } else { nil } }
+        take(key, "true or false", &report) { if case .boolean(let value) = $0.value { value } else { nil } }
     }
 
     mutating func number(_ key: String, _ report: inout RuleReport) -> Double? {
         take(key, "a number", &report) {
-            switch $0 {
+            switch $0.value {
             case .integer(let value): Double(value)
             case .float(let value): value
             default: nil
@@ -379,7 +379,7 @@ struct TableReader {
     }
 
     mutating func integer(_ key: String, in range: ClosedRange<Int>, _ report: inout RuleReport) -> Int? {
-        let value = take(key, "an integer", &report) { if case .integer(let value) = $0 { value } else { nil } }
+        let value = take(key, "an integer", &report) { if case .integer(let value) = $0.value { value } else { nil } }
         guard let value else { return nil }
         guard range.contains(value) else {
             failed = true
@@ -394,10 +394,10 @@ struct TableReader {
     /// A list of strings; one string counts as a list of one.
     mutating func strings(_ key: String, _ report: inout RuleReport) -> [String]? {
         take(key, "a list of strings", &report) { node in
-            switch node {
+            switch node.value {
             case .string(let value): return [value]
             case .array(let nodes):
-                let values = nodes.compactMap { if case .string(let value) = $0 { value } else { nil } }
+                let values = nodes.compactMap { if case .string(let value) = $0.value { value } else { nil } }
                 return values.count == nodes.count ? values : nil
             default: return nil
             }
@@ -443,7 +443,7 @@ struct TableReader {
     }
 
     mutating func table(_ key: String, _ report: inout RuleReport) -> TableReader? {
-        let table = take(key, "a table", &report) { if case .table(let value) = $0 { value } else { nil } }
+        let table = take(key, "a table", &report) { if case .table(let value) = $0.value { value } else { nil } }
         return table.map { TableReader($0, path: path + [spelling(key)], rule: rule, source: source) }
     }
 
@@ -451,12 +451,12 @@ struct TableReader {
     mutating func tables(_ key: String, _ report: inout RuleReport) -> [TableReader] {
         var isList = true
         let tables = take(key, "a list of tables", &report) { node -> [[String: TOMLNode]]? in
-            switch node {
+            switch node.value {
             case .table(let value):
                 isList = false
                 return [value]
             case .array(let nodes):
-                let values = nodes.compactMap { if case .table(let value) = $0 { value } else { nil } }
+                let values = nodes.compactMap { if case .table(let value) = $0.value { value } else { nil } }
                 return values.count == nodes.count ? values : nil
             default: return nil
             }
@@ -484,7 +484,7 @@ struct TableReader {
     }
 
     private func describe(_ node: TOMLNode, _ wanted: String) -> String {
-        if case .array = node, wanted.hasPrefix("a list") { return "a list of something else" }
+        if case .array = node.value, wanted.hasPrefix("a list") { return "a list of something else" }
         return node.typeName
     }
 }

@@ -1,7 +1,7 @@
 internal import PatternEngine
 internal import RedactionRules
 
-/// Collects what is wrong with rule files; lines are looked up at the end, if there is anything to report.
+/// Collects what is wrong with rule files; lines are looked up at the end.
 struct RuleReport {
     private struct Entry {
         let code: RuleFileProblem.Code
@@ -65,16 +65,17 @@ struct RuleReport {
     }
 
     private func located(_ entries: [Entry]) -> [RuleFileProblem] {
-        var maps: [ObjectIdentifier: (order: Int, lines: SourceLines)] = [:]
+        var order: [ObjectIdentifier: Int] = [:]
         let problems = entries.map { entry in
-            let key = ObjectIdentifier(entry.source)
-            let (order, lines) = maps[key] ?? (maps.count, SourceLines(entry.source.text))
-            maps[key] = (order, lines)
+            let place = order[ObjectIdentifier(entry.source), default: order.count]
+            order[ObjectIdentifier(entry.source)] = place
+            let document = entry.source.document
             var reason = entry.reason
-            if let also = entry.also { reason += " (line \(lines[also]))" }
+            if let also = entry.also { reason += " (line \(document.line(of: also)))" }
             let problem = RuleFileProblem(
-                code: entry.code, file: entry.source.name, line: lines[entry.path], rule: entry.rule, reason: reason)
-            return (order: order, problem: problem)
+                code: entry.code, file: entry.source.name, line: document.line(of: entry.path), rule: entry.rule,
+                reason: reason)
+            return (order: place, problem: problem)
         }
         return problems.sorted { ($0.order, $0.problem.line) < ($1.order, $1.problem.line) }.map(\.problem)
     }

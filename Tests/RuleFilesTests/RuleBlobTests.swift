@@ -6,7 +6,7 @@ import Testing
 @Suite("Rule blob")
 struct RuleBlobTests {
     @Test func `the empty set is the vector of the format document`() {
-        #expect(RuleSet().blob() == [0x70, 0x6D, 0x72, 0x75, 0x6C, 0x65, 0x73, 1, 0, 0, 0])
+        #expect(RuleSet().blob() == [0x70, 0x6D, 0x72, 0x75, 0x6C, 0x65, 0x73, 1, 0, 0, 0, 0])
     }
 
     @Test(arguments: 0..<50)

@@ -73,7 +73,8 @@ extension Allowlist {
 /// Files of the repository.
 enum Repository {
     /// The repository's folder: two above this file's.
-    static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+    static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(
+        separator: "/")
 
     static func ruleFiles() throws -> [String] {
         var paths: [String] = []
