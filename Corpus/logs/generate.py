@@ -54,7 +54,7 @@ RULES = {
     "private-key": "private-key",
     "url-password": "url-password",
     "authorization": "authorization-header",
-    "api-key-header": "authorization-header",
+    "api-key-header": "generic-api-key",
     "cookie": "cookie-header",
     # Names and values.
     "password": "generic-password",
@@ -63,13 +63,14 @@ RULES = {
     "api-key": "generic-api-key",
     "query-key": "generic-api-key",
     "query-token": "generic-api-key",
-    "aws-secret": "generic-secret",
+    "aws-secret": "provider-key",
     "provider": "provider-key",
     "email": "email",
 }
 
 PLACEHOLDER = "[REDACTED:{}]"
 SPAN = re.compile(f"{OPEN}([^{SEP}]*){SEP}([^{CLOSE}]*){CLOSE}", re.S)
+COLOUR = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
 KEYWORD = re.compile("key|token|secret|pass(?=[a-z])|pwd|auth|cred|cookie|bearer", re.I)
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -91,8 +92,8 @@ def stored(text):
 
 
 def expected(text):
-    """What the scrubber must print for `whole(text)`."""
-    return SPAN.sub(lambda m: PLACEHOLDER.format(RULES[m[1]]), text).replace(CUT, "")
+    """What the scrubber must print for `whole(text)`; colours inside a secret go on after its placeholder."""
+    return SPAN.sub(lambda m: PLACEHOLDER.format(RULES[m[1]]) + "".join(COLOUR.findall(m[2])), text).replace(CUT, "")
 
 
 def to_bytes(text):

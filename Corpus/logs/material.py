@@ -217,11 +217,13 @@ class Material:
             body, width = bytes.fromhex("308204a30201000282010100") + self.r.randbytes(1179), 64
         text = base64.b64encode(body).decode()
         rows = [text[i:i + width] for i in range(0, len(text), width)]
-        rows[0] = rows[0][:4] + CUT + rows[0][4:]
+        # With a prefix a line, each line is a span of its own and needs a cut.
+        rows = [row[:4] + CUT + row[4:] if callable(newline) or row is rows[0] else row for row in rows]
         mark = lambda word: f"-----{word[:2]}{CUT}{word[2:]} {label.replace('PRIVATE KEY', f'PRIV{CUT}ATE K{CUT}EY')}-----"
         lines = [mark("BEGIN"), *rows, mark("END")]
         if callable(newline):
-            return secret("private-key", lines[0] + "".join(newline() + line for line in lines[1:]))
+            # Lines with a prefix each keep it: every line of the key is a span of its own.
+            return secret("private-key", lines[0]) + "".join(newline() + secret("private-key", line) for line in lines[1:])
         return secret("private-key", newline.join(lines))
 
     def pem_value(self, label):

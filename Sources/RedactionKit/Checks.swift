@@ -220,6 +220,9 @@ enum Placeholders {
         case UInt8(ascii: "%"):
             // %s, %(name)s, %ENV%, %{name}
             return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") || last == UInt8(ascii: "%")
+        case UInt8(ascii: "!"):
+            // YAML tags: !vault, !ref
+            return length >= 3 && (range.lowerBound + 1..<range.upperBound).allSatisfy { text[$0].isLower }
         case UInt8(ascii: "#"):
             return second == UInt8(ascii: "{")
         case UInt8(ascii: "@"):

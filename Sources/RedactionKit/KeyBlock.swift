@@ -16,6 +16,8 @@ struct KeyBlock: Equatable {
     var needsEnd = true
     /// Still in the line of the BEGIN marker.
     var isInline = true
+    /// The last pass ended in the middle of a piece of base64.
+    var isInPiece = false
 
     /// Digits of the shortest line that is taken for key material without further evidence. Encoders write 64, 70 or 76.
     static let fullLine = 40
@@ -114,12 +116,25 @@ extension Scanner {
             if i < text.count, text[i] == .lineFeed { i += 1 }
         }
         if block.isInline {
-            switch inlineEnd(text, from: i, isFinal: pass.isFinal) {
+            let outcome = inlineEnd(text, from: i, isInPiece: block.isInPiece, isFinal: pass.isFinal)
+            block.isInPiece = false
+            switch outcome {
             case .closed(let end):
                 close(&pass, end)
-                return (end, false)
-            case .open(let end):
+                guard end == i, block.lines == 0 else { return (end, false) }
+                // Nothing but the marker: `{"log":"-----BEGIN…-----\n","stream":…}`. Material may follow line by line.
+                var newline = end
+                while newline < text.count, newline - end < limits.context, text[newline] != .lineFeed { newline += 1 }
+                guard newline < text.count else { return (end, !pass.isFinal && newline - end < limits.context) }
+                guard text[newline] == .lineFeed else { return (end, false) }
+                block.isInline = false
+                block.column = max(block.column, 1)
+                i = newline + 1
+                spanStart = i
+            case .open(let end, let isInPiece):
                 close(&pass, end)
+                block.isInPiece = isInPiece
+                if end > i { block.lines = 1 }
                 return (end, true)
             case .newline(let end, let piecesEnd):
                 block.isInline = false
@@ -139,7 +154,10 @@ extension Scanner {
             let limit = min(text.count, i + limits.keyLine)
             while newline < limit, text[newline] != .lineFeed { newline += 1 }
             if newline == text.count, newline < i + limits.keyLine, !pass.isFinal { break }
-            switch classify(text, i..<newline, &block) {
+            let wasPlain = block.column == 0
+            let kind = classify(text, i..<newline, &block)
+            if wasPlain, block.column > 0 { close(&pass, beforeLineEnd(i)) }
+            switch kind {
             case .material(let range):
                 if block.column > 0 {
                     pass.add(range, rule: rule, confidence: 2, reason: .structure)
@@ -172,44 +190,57 @@ extension Scanner {
 
     private enum Inline {
         case closed(Int)
-        case open(Int)
+        /// Open from the offset on; whether that lies within a piece of base64.
+        case open(Int, Bool)
         /// The line ended; key material ended at the second offset.
         case newline(Int, Int)
     }
 
     /// Follows key material in the line of its BEGIN marker.
-    private func inlineEnd(_ text: Text, from index: Int, isFinal: Bool) -> Inline {
+    private func inlineEnd(_ text: Text, from index: Int, isInPiece: Bool, isFinal: Bool) -> Inline {
         var i = index
-        var accepted = index
+        if isInPiece {
+            while i < text.count, isPieceByte(text, i) { i += 1 }
+            if i == text.count, !isFinal { return .open(i, true) }
+        }
+        var accepted = i
         while i < text.count {
-            if let end = endMarker(text, at: i) { return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted)) }
+            if let end = endMarker(text, at: i, isFinal: isFinal) { return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted, false)) }
             let byte = text[i]
             if byte == .lineFeed { return .newline(i, accepted == i || onlyBlanks(text, accepted, i) ? i : accepted) }
-            if byte.isBase64, byte != UInt8(ascii: "-") || text.at(i + 1) != UInt8(ascii: "-") {
+            if isPieceByte(text, i) {
                 var j = i
-                while j < text.count, (text[j].isBase64 && text[j] != UInt8(ascii: "-")) || text[j] == UInt8(ascii: "=") { j += 1 }
-                if j == i { return .closed(accepted) }
+                while j < text.count, isPieceByte(text, j) { j += 1 }
                 if j == text.count, !isFinal {
                     // A long piece may be redacted before its end is seen.
-                    return .open(j - i >= KeyBlock.inlinePiece ? j : accepted)
+                    return j - i >= KeyBlock.inlinePiece ? .open(j, true) : .open(accepted, false)
                 }
-                let isLast = text[j - 1] == UInt8(ascii: "=") || startsEnd(text, skipSeparators(text, j))
+                let next = skipSeparators(text, j)
+                let isLast = text[j - 1] == UInt8(ascii: "=") || text.has("--", at: next)
+                // A short piece is the last one if the END marker follows: wait for two bytes of it.
+                if !isLast, j - i < KeyBlock.inlinePiece, next + 2 > text.count, !isFinal, text.at(next) != .lineFeed { return .open(accepted, false) }
                 if j - i < KeyBlock.inlinePiece, !isLast, !isHeaderWord(text, i, j) { return .closed(accepted) }
                 if isHeaderWord(text, i, j) {
                     // `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,…`: up to the next line end, escaped or not.
                     while j < text.count, text[j] != .lineFeed, !(text[j] == .backslash && text.at(j + 1) == UInt8(ascii: "n")) { j += 1 }
-                    if j == text.count, !isFinal { return .open(accepted) }
+                    if j == text.count, !isFinal { return .open(accepted, false) }
                 }
                 i = j
                 accepted = j
                 continue
             }
+            if byte == UInt8(ascii: "-"), i + 1 == text.count, !isFinal { return .open(accepted, false) }
             let next = skipSeparators(text, i)
             if next == i { return .closed(accepted) }
-            if next == text.count, !isFinal { return .open(accepted) }
+            if next == text.count, !isFinal { return .open(accepted, false) }
             i = next
         }
-        return isFinal ? .closed(accepted) : .open(accepted)
+        return isFinal ? .closed(accepted) : .open(accepted, false)
+    }
+
+    private func isPieceByte(_ text: Text, _ index: Int) -> Bool {
+        let byte = text[index]
+        return byte.isAlnum || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
     }
 
     private func onlyBlanks(_ text: Text, _ start: Int, _ end: Int) -> Bool {
@@ -242,10 +273,8 @@ extension Scanner {
         return i
     }
 
-    private func startsEnd(_ text: Text, _ index: Int) -> Bool { text.has("--", at: index) }
-
     /// End of an END marker that begins at `index`; beyond the text if it is cut off.
-    private func endMarker(_ text: Text, at index: Int) -> Int? {
+    private func endMarker(_ text: Text, at index: Int, isFinal: Bool) -> Int? {
         guard text.at(index) == UInt8(ascii: "-"), text.at(index + 1) == UInt8(ascii: "-") else { return nil }
         var i = index
         while i < text.count, text[i] == UInt8(ascii: "-") { i += 1 }
@@ -259,7 +288,7 @@ extension Scanner {
             i += 1
             dashes += 1
         }
-        return dashes < 4 && i == text.count ? text.count + 1 : i
+        return i == text.count && dashes < 5 && !isFinal ? text.count + 1 : i
     }
 
     private enum Line {
@@ -281,7 +310,7 @@ extension Scanner {
             var first = dashes
             while first > start, text[first - 1] == UInt8(ascii: "-"), dashes - first < 5 { first -= 1 }
             if dashes - first >= 4 {
-                let last = min(endMarker(text, at: first) ?? end, end)
+                let last = min(endMarker(text, at: first, isFinal: true) ?? end, end)
                 return .last(first..<last)
             }
         }
@@ -309,6 +338,12 @@ extension Scanner {
             return .material(start..<end)
         }
         if block.lines == 0, isHeader(text, start..<end) { return .neutral }
+        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, end, to: end), run.count >= KeyBlock.fullLine {
+            // The marker's line had no prefix, the others do.
+            block.column = max(1, run.lowerBound - line.lowerBound)
+            block.lines = 1
+            return .material(run)
+        }
         if !block.needsEnd, text.has("Private-MAC", at: start) { return .neutral }
         return .foreign
     }
@@ -323,19 +358,7 @@ extension Scanner {
     /// A line with a log prefix: material begins near the column where BEGIN stood.
     private func classifyPrefixed(_ text: Text, _ line: Range<Int>, _ block: inout KeyBlock) -> Line {
         let from = max(line.lowerBound, line.lowerBound + block.column - KeyBlock.columnSlack)
-        let to = line.lowerBound + block.column + KeyBlock.columnSlack
-        var best: Range<Int>?
-        var i = from
-        while i < line.upperBound, i <= to {
-            guard text[i].isBase64 || text[i] == UInt8(ascii: "=") else {
-                i += 1
-                continue
-            }
-            var j = i
-            while j < line.upperBound, text[j].isBase64 || text[j] == UInt8(ascii: "=") { j += 1 }
-            if j - i > best?.count ?? 0 { best = i..<j }
-            i = j + 1
-        }
+        let best = longestRun(text, from, line.upperBound, to: line.lowerBound + block.column + KeyBlock.columnSlack)
         guard let best else {
             block.blanks += 1
             return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
@@ -353,5 +376,26 @@ extension Scanner {
         }
         block.blanks += 1
         return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
+    }
+
+    /// The longest run of base64 that begins in `from...to`; colours are passed over.
+    private func longestRun(_ text: Text, _ from: Int, _ end: Int, to last: Int) -> Range<Int>? {
+        var best: Range<Int>?
+        var i = from
+        while i < end, i <= last {
+            if text[i] == .escape, case .sequence(let length) = element(text, at: i, atomStart: i, isFinal: true) {
+                i += length
+                continue
+            }
+            guard isPieceByte(text, i) else {
+                i += 1
+                continue
+            }
+            var j = i
+            while j < end, isPieceByte(text, j) { j += 1 }
+            if j - i > best?.count ?? 0 { best = i..<j }
+            i = j + 1
+        }
+        return best
     }
 }

@@ -43,7 +43,7 @@ struct ProviderIndex: Sendable {
 
     @inline(__always)
     private static func slot(_ a: UInt8, _ b: UInt8, _ c: UInt8) -> Int {
-        Int((UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16) &* 0x9E37_79B1 >> 20)
+        Int(((UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16) &* 0x9E37_79B1) >> 20)
     }
 
     @inline(__always)

@@ -178,12 +178,24 @@ public struct RedactionStream: ~Copyable {
             while i < text.count, !scanner.endsValue(text[i], quote: quote) { i += 1 }
             pieceStart = i
         case .key(var block, let rule):
+            let wasInline = block.isInline
             let outcome = scanner.advance(&block, &pass, from: i, spanStart: i, rule: rule)
+            if wasInline, block.column > 0 {
+                // The rest of the marker's line belongs to its placeholder.
+                for span in pass.spans where span.start == i { swallow(to: span.end) }
+                pass.spans.removeAll { $0.start == i }
+                if block.isInline {
+                    open = outcome.isOpen ? .key(block, rule: rule) : nil
+                    pass.blockEnd = released
+                    pieceStart = released
+                    return !outcome.isOpen
+                }
+            }
             if block.column > 0 {
                 // Each line has its own placeholder; what stands around the key material is scanned.
                 pass.blockEnd = 0
                 if outcome.isOpen {
-                    pass.open = Opening(construct: .key(block, rule: rule), start: i, end: outcome.end)
+                    pass.open = Opening(construct: .key(block, rule: rule), start: released, end: outcome.end)
                     pass.holdFrom(outcome.end)
                 }
                 open = nil

@@ -100,6 +100,17 @@ final class Scanner {
         return pattern
     }
 
+    /// Whether `index` lies in a placeholder of ours, whose words announce nothing.
+    func isInsidePlaceholder(_ text: Text, _ index: Int) -> Bool {
+        var i = index - 1
+        let floor = max(0, index - PlaceholderTemplate.maximumLength)
+        while i >= floor, text[i] >= 0x20, text[i] != UInt8(ascii: "]") {
+            if text[i] == UInt8(ascii: "["), text.has("[REDACTED", at: i) { return true }
+            i -= 1
+        }
+        return false
+    }
+
     func noteExhausted(_ rule: Int) { exhausted.insert(rule) }
 
     // MARK: - Token runs

@@ -18,7 +18,9 @@ extension Scanner {
     /// Examines a credential word's beginning (or a part of it) at `index`.
     func assignment(_ pass: inout Pass, wordAt index: Int) {
         let text = pass.text
-        guard let name = credentialName(text, around: index) else { return }
+        guard let name = credentialName(text, around: index), !isInsidePlaceholder(text, name.start) else { return }
+        // The user part of a URL: `url` looks after it.
+        if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2) == UInt8(ascii: "/") { return }
         guard var value = valueStart(&pass, after: name.end, name: name) else { return }
         let valueBegin = value.start
         // Private keys have a detector of their own.
@@ -158,6 +160,8 @@ extension Scanner {
         var isSpaced = false
         /// The value ends at `<`, as an XML element does.
         var isElement = false
+        /// The operator was percent-encoded, and so are the delimiters.
+        var isPercentEncoded = false
     }
 
     enum Operator { case equals, colon, comma, blank, pair }
@@ -218,6 +222,7 @@ extension Scanner {
             i += 2
         case UInt8(ascii: ">"):
             // <password>value</password>
+            guard text.at(name.start - 1) == UInt8(ascii: "<") else { return nil }
             value.isElement = true
             i += 1
         case UInt8(ascii: ","):
@@ -228,6 +233,7 @@ extension Scanner {
         case UInt8(ascii: "%"):
             // password%3Dvalue
             guard text.hasFolded("%3d", at: i) || text.hasFolded("%3a", at: i) else { return nil }
+            value.isPercentEncoded = true
             i += 3
         default:
             // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
@@ -342,6 +348,7 @@ extension Scanner {
                     || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "|")
                 { break }
                 if byte == UInt8(ascii: "&"), !value.isElement { break }
+                if byte == UInt8(ascii: "%"), value.isPercentEncoded, isEncodedDelimiter(text, i) { break }
                 if byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
                     // A closing bracket ends the value unless it was opened in it.
                     if !opens(text, start, i, byte) { break }
@@ -364,6 +371,12 @@ extension Scanner {
             for j in start..<i where text[j].isWhitespace { return nil }
         }
         return i
+    }
+
+    /// `%26`, `%22`, `%20` and the like. Two digits that have not arrived yet count as one: nothing depends on them here.
+    private func isEncodedDelimiter(_ text: Text, _ index: Int) -> Bool {
+        let delimiters: [StaticString] = ["%26", "%22", "%20", "%27", "%2c", "%3b", "%0a", "%0d", "%23", "%3e", "%3c", "%7d", "%5d"]
+        return delimiters.contains { text.hasFolded($0, at: index) }
     }
 
     private func opens(_ text: Text, _ start: Int, _ end: Int, _ closing: UInt8) -> Bool {
@@ -392,6 +405,10 @@ extension Scanner {
         switch name.strength {
         case .password:
             if value.quote == 0 {
+                // `PASS: TestTokens/key=3`: a verdict, not a credential.
+                if name.wordEnd - name.wordStart == 4, name.start == name.wordStart, name.end == name.wordEnd, value.op == .colon {
+                    return Randomness.looksRandom(profile) && text.find("/", in: range) == nil && text.find("=", in: range) == nil
+                }
                 if profile.digits == 0, profile.symbols == 0 {
                     // A bare word: in `PASSWORD=word` it is one, in `password: word` it is prose.
                     if value.op == .colon || value.op == .blank && !name.isOption || value.isSpaced { return Randomness.looksRandom(profile) }

@@ -16,7 +16,7 @@ extension Scanner {
         var valueEnd = end
         while valueEnd > valueStart, text[valueEnd - 1] == UInt8(ascii: ".") { valueEnd -= 1 }
         let value = valueStart..<valueEnd
-        guard value.count >= 16, rules.providers.hasLength(value.count) else { return }
+        guard value.count >= 16, rules.providers.hasLength(value.count), !isInsidePlaceholder(text, valueStart) else { return }
         let lineStart = text.lineStart(before: valueStart, limit: ProviderIndex.reach)
         guard valueStart - lineStart >= 4 else { return }
         let profile = Randomness.profile(text.raw(value))
@@ -30,8 +30,9 @@ extension Scanner {
         if isWeak || profile.isHex || text[gap] == .space {
             guard hasCredentialWord(text, context) else { return }
         }
-        if announcesIdentifier(text, context) || Placeholders.isStandIn(text, value) { return }
-        pass.add(value, rule: rule, confidence: 0, reason: .context)
+        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) { return }
+        // Surer than a generic assignment, which names no provider.
+        pass.add(value, rule: rule, confidence: 1, reason: .context)
     }
 
     private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {
@@ -56,7 +57,7 @@ extension Scanner {
         let words: [StaticString] = [
             "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request", "fingerprint", "integrity",
             "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree", "blob", "ref", "version",
-            "public", "cache", "nonce", "correlation", "session_id", "device",
+            "public", "cache", "arn:", "nonce", "correlation", "session_id", "device",
         ]
         return words.contains { text.findFolded($0, in: range) != nil }
     }

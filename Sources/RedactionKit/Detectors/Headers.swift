@@ -73,7 +73,7 @@ extension Scanner {
             let nameRange = name..<i
             i += 1
             let start = i
-            while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, text[i] != value.quote,
+            while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote || i == start,
                 !(text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || "rn".utf8.contains(text.at(i + 1))))
             {
                 i += 1

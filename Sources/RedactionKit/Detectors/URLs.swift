@@ -51,7 +51,7 @@ extension Scanner {
         }
         let password = (colon + 1)..<lastAt
         guard !password.isEmpty, !Placeholders.isTemplate(text, password) else { return }
-        pass.add(password, rule: rule, confidence: 2, reason: .structure)
+        pass.add(password, rule: rule, confidence: 1, reason: .structure)
     }
 
     private func isPort(_ text: Text, _ start: Int, _ end: Int) -> Bool {
