@@ -34,6 +34,7 @@ let package = Package(
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
+        .target(name: "CSystem"),
 
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
@@ -52,7 +53,7 @@ let package = Package(
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "RedactionKit", "RuleFiles",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -62,5 +63,6 @@ let package = Package(
         .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),
         .testTarget(
             name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift),
+        .testTarget(name: "CommandTests", dependencies: ["pipemason"], swiftSettings: swift),
     ]
 )

@@ -1,0 +1,30 @@
+#ifndef PM_SYSTEM_H
+#define PM_SYSTEM_H
+
+// What Swift's Glibc module does not show, and what has to be C because a signal handler runs it.
+
+// The environment of this process: NAME=value strings, ended by NULL. Read it before anything changes it.
+char *const *pm_environment(void);
+
+// Copies every extended attribute (access control lists included) of one open file to another.
+// Returns 0, or the errno of the first attribute that could not be copied; the others are copied all the same.
+// A file system without extended attributes is no error.
+int pm_copy_extended_attributes(int from, int to);
+
+// Signals: see signals.c for the promise that these keep.
+
+// Ignores SIGPIPE, and arranges for SIGINT, SIGTERM and SIGHUP to end the process with status 128 + signal.
+// A signal that the parent ignores stays ignored.
+void pm_signals_install(void);
+
+// Between hold and release a signal waits: output is being written, and must not end in the middle of a mark.
+void pm_signals_hold(void);
+
+// Ends the process if a signal came since pm_signals_hold.
+void pm_signals_release(void);
+
+// Names a temporary file that must not stay behind when a signal ends the process; NULL: none. Two files can be
+// named at a time, in slots 0 and 1. The path is copied. Returns 0, or ENOMEM.
+int pm_signals_remove_at_exit(int slot, const char *path);
+
+#endif

@@ -1,0 +1,74 @@
+// A filter that is interrupted has three duties: what it released is written whole, what it still holds back is
+// never written, and no temporary file stays behind.
+//
+// While the program waits for input everything released is already written, so the handler ends the process on the
+// spot; there is no window between "check for a signal" and "wait" in which a signal could be lost. While output is
+// being written (hold … release) the handler only takes a note, and sets an alarm in case the reader of that output
+// has stopped reading. A second signal does not wait.
+
+#include "CSystem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Seconds that a blocked write may go on after a signal.
+enum { grace = 2 };
+
+static volatile sig_atomic_t held;
+static volatile sig_atomic_t pending;
+static _Atomic(char *) temporary[2];
+
+static void end(int number) {
+    for (int slot = 0; slot < 2; slot++) {
+        char *path = atomic_load(&temporary[slot]);
+        if (path != NULL) unlink(path);
+    }
+    _exit(128 + number);
+}
+
+static void received(int number) {
+    if (number == SIGALRM) end(pending != 0 ? pending : number);
+    if (held && pending == 0) {
+        pending = number;
+        alarm(grace);
+        return;
+    }
+    end(number);
+}
+
+void pm_signals_install(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = received;
+    sigaction(SIGALRM, &action, NULL);
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        struct sigaction before;
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+        sigaction(ending[i], &action, NULL);
+    }
+}
+
+void pm_signals_hold(void) { held = 1; }
+
+void pm_signals_release(void) {
+    held = 0;
+    if (pending != 0) end(pending);
+}
+
+int pm_signals_remove_at_exit(int slot, const char *path) {
+    char *copy = NULL;
+    if (path != NULL) {
+        copy = strdup(path);
+        if (copy == NULL) return ENOMEM;
+    }
+    free(atomic_exchange(&temporary[slot], copy));
+    return 0;
+}

@@ -1,0 +1,39 @@
+#include "CSystem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+extern char **environ;
+
+char *const *pm_environment(void) { return environ; }
+
+int pm_copy_extended_attributes(int from, int to) {
+    ssize_t listed = flistxattr(from, NULL, 0);
+    if (listed < 0) return errno == ENOTSUP ? 0 : errno;
+    if (listed == 0) return 0;
+    char *names = malloc((size_t)listed);
+    if (names == NULL) return ENOMEM;
+    listed = flistxattr(from, names, (size_t)listed);
+    if (listed < 0) {
+        int reason = errno;
+        free(names);
+        return reason;
+    }
+    int first = 0;
+    for (char *name = names; name < names + listed; name += strlen(name) + 1) {
+        ssize_t size = fgetxattr(from, name, NULL, 0);
+        char *value = size >= 0 ? malloc((size_t)size + 1) : NULL;
+        if (value == NULL) {
+            if (first == 0) first = size < 0 ? errno : ENOMEM;
+            continue;
+        }
+        size = fgetxattr(from, name, value, (size_t)size);
+        if ((size < 0 || fsetxattr(to, name, value, (size_t)size, 0) != 0) && first == 0) first = errno;
+        free(value);
+    }
+    free(names);
+    return first;
+}

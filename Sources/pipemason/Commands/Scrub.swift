@@ -1,0 +1,139 @@
+internal import ArgumentParser
+
+/// `pipemason scrub`: parses; `ScrubJob` works.
+struct Scrub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Take secrets out of a stream, or out of files.",
+        discussion: """
+            Without FILES, standard input goes to standard output. Files are written to standard output one after \
+            another, directories with everything below them, unless --in-place or --check is given. What is not a \
+            secret passes byte for byte, and as soon as it arrives.
+
+            Exit status: 0 done, 1 --check found something, 2 wrong usage or rule file, 3 an input could not be read, \
+            4 output could not be written, 5 internal failure, 141 the reader went away, 128+n ended by signal n.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("Files and directories; - is standard input.", valueName: "files"), completion: .file())
+    var files: [String] = []
+
+    // MARK: What to do with the result
+
+    @Flag(name: [.customShort("i"), .long], help: "Replace each file by its scrubbed content, in one step.")
+    var inPlace = false
+
+    @Flag(help: "With --in-place: replace a file that has several names (hard links).")
+    var force = false
+
+    @Flag(help: "Write nothing; exit with status 1 if there is a secret.")
+    var check = false
+
+    @Option(help: ArgumentHelp("Write a report of all findings: json or sarif.", valueName: "format"))
+    var report: ReportFormat?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the report goes; - is standard output, the default with --check and --in-place.", valueName: "file"),
+        completion: .file())
+    var reportFile: String?
+
+    @Flag(help: "Print counts by category and rule to standard error at the end.")
+    var summary = false
+
+    @Flag(help: "Say for each finding where it is and why it was taken, on standard error, without its value.")
+    var explain = false
+
+    // MARK: What to look for
+
+    @Option(help: ArgumentHelp("Only these rules or categories, separated by commas.", valueName: "names"))
+    var only: [String] = []
+
+    @Option(help: ArgumentHelp("All but these rules or categories, separated by commas.", valueName: "names"))
+    var except: [String] = []
+
+    @Option(help: ArgumentHelp("Turn on an optional pack; `pipemason rules list` shows them.", valueName: "name"))
+    var pack: [String] = []
+
+    @OptionGroup var ruleOptions: RuleOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Mask the values of these environment variables: names separated by commas, with * and ?.",
+            valueName: "names"))
+    var maskEnv: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Mask the values in this file: one a line, or separated by NUL if it holds one.", valueName: "file"),
+        completion: .file())
+    var maskFile: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Mask values that arrive on this descriptor while the stream runs, each ended by a newline or NUL.",
+            valueName: "fd"))
+    var maskFd: Int32?
+
+    // MARK: What to put in its place
+
+    @Option(
+        help: ArgumentHelp(
+            "What takes the place of a secret; {rule}, {category} and {tag} are replaced.", valueName: "template"))
+    var placeholder: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Add a tag made with the key in this file, equal for equal secrets.", valueName: "file"),
+        completion: .file())
+    var tagKey: String?
+
+    /// The settings that the options stand for.
+    func settings() throws -> ScrubSettings {
+        if inPlace, check { throw Failure(.usage, "--in-place and --check exclude each other") }
+        if reportFile != nil, report == nil { throw Failure(.usage, "--report-file needs --report") }
+        var settings = ScrubSettings()
+        settings.inputs = files.map { Path($0) }
+        settings.mode = inPlace ? .inPlace : check ? .check : .filter
+        settings.breaksHardLinks = force
+        settings.report = report.map {
+            .init(format: $0.format, file: reportFile.flatMap { $0 == "-" ? nil : Path($0) })
+        }
+        settings.showsSummary = summary
+        settings.explains = explain
+        settings.rules = ruleOptions.sources
+        settings.packs = Set(pack.flatMap(Scrub.list))
+        settings.only = only.flatMap(Scrub.list)
+        settings.except = except.flatMap(Scrub.list)
+        settings.placeholder = placeholder
+        settings.tagKey = tagKey.map { Path($0) }
+        settings.maskEnvironment = maskEnv.flatMap { Glob.list($0) }
+        settings.maskFiles = maskFile.map { Path($0) }
+        settings.maskDescriptor = maskFd
+        return settings
+    }
+
+    private static func list(_ text: String) -> [String] {
+        text.split(separator: ",").map { Glob.trimmed($0) }.filter { !$0.isEmpty }
+    }
+
+    enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+        case json, sarif
+
+        var format: Report.Format { self == .json ? .json : .sarif }
+    }
+}
+
+/// Options that say which rules are used; `scrub` and `rules` share them.
+struct RuleOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Add the rules of a TOML file; a gitleaks configuration will do.", valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var rules: [String] = []
+
+    @Flag(help: "Leave the built-in rules out.")
+    var noDefaultRules = false
+
+    var sources: RuleSources {
+        RuleSources(usesBuiltin: !noDefaultRules, files: rules.map { Path($0) })
+    }
+}

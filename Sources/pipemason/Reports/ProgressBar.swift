@@ -1,0 +1,54 @@
+internal import Glibc
+
+/// A line on the terminal that shows how far a long file is.
+struct ProgressBar {
+    /// Files below this size are done before a person could read the line.
+    static let minimumSize: UInt64 = 64 << 20
+
+    private let name: String
+    private let total: UInt64
+    private let start: Clock
+    private var last: Clock
+    private var isShown = false
+
+    /// Starts a bar for a file of `total` bytes; nil where nobody would see it, or where it would mix with the output.
+    init?(name: String, total: UInt64, outputIsTerminal: Bool) {
+        guard total >= ProgressBar.minimumSize, !outputIsTerminal, Terminal.isTerminal(STDERR_FILENO) else {
+            return nil
+        }
+        self.name = name
+        self.total = total
+        start = Clock.now
+        last = start
+    }
+
+    /// Redraws, ten times a second at most.
+    mutating func update(_ done: UInt64) {
+        let now = Clock.now
+        guard now.seconds(since: last) >= 0.1 else { return }
+        last = now
+        isShown = true
+        let elapsed = now.seconds(since: start)
+        let share = min(1, Double(done) / Double(total))
+        let rate = Double(done) / max(elapsed, 0.001)
+        let rest = Double(total - min(done, total)) / max(rate, 1)
+        let facts =
+            " \(Summary.left(Summary.fixed(share * 100, 0), 3)) %  \(Summary.size(done))  "
+            + "\(Summary.size(UInt64(rate)))/s  \(Summary.fixed(rest, 0)) s left"
+        let title = Diagnostics.printable(name)
+        let room = Terminal.width(STDERR_FILENO) - facts.count - title.count - 4
+        var line = title + facts
+        if room >= 10 {
+            let filled = Int(Double(room) * share)
+            line =
+                title + " [" + String(repeating: "#", count: filled)
+                + String(repeating: ".", count: room - filled) + "]" + facts
+        }
+        Diagnostics.write("\r\u{1B}[K" + line)
+    }
+
+    /// Removes the line.
+    func finish() {
+        if isShown { Diagnostics.write("\r\u{1B}[K") }
+    }
+}

@@ -1,0 +1,199 @@
+internal import CSystem
+internal import Glibc
+internal import RedactionKit
+
+/// One run of `scrub`.
+final class ScrubJob {
+    private let settings: ScrubSettings
+    private let streams: StandardStreams
+    private let pump: StreamPump
+    private let recorder: FindingRecorder
+    /// nil: nothing goes to standard output but perhaps the report.
+    private let output: ByteWriter?
+    private var masks: MaskChannel?
+    private var warnings: [String]
+    /// The gravest thing that happened to a single input.
+    private var status = ExitStatus.success
+
+    /// Runs `scrub` and returns the exit status. Messages are on standard error.
+    static func run(_ settings: ScrubSettings, streams: StandardStreams) -> ExitStatus {
+        do {
+            try settings.validate()
+            pm_signals_install()
+            return try scrub(settings, streams)
+        } catch {
+            if !error.message.isEmpty { Diagnostics.say(error.message) }
+            return error.status
+        }
+    }
+
+    private static func scrub(_ settings: ScrubSettings, _ streams: StandardStreams) throws(Failure) -> ExitStatus {
+        let start = Clock.now
+        let (options, warnings) = try settings.redactorOptions()
+        let redactor: Redactor
+        do {
+            redactor = try Redactor(options)
+        } catch {
+            throw Failure(.usage, String(describing: error))
+        }
+        let writesOutput = settings.mode == .filter || settings.report.map { $0.file == nil } == true
+        if writesOutput, !streams.hasOutput { throw Failure(.output, "standard output is closed") }
+
+        var reportFile: ReportFile?
+        var report: Report?
+        if let target = settings.report {
+            if let path = target.file { reportFile = try ReportFile(path) }
+            let writer = reportFile?.writer ?? ByteWriter(STDOUT_FILENO, name: "standard output")
+            report = Report(target.format, to: writer, ruleSet: options.ruleSet)
+        }
+        let style = Style(for: STDERR_FILENO)
+        let recorder = FindingRecorder(report: report, explains: settings.explains, style: style)
+        let job = try ScrubJob(
+            settings, streams, redactor, recorder, warnings: warnings + redactor.warnings)
+        for warning in job.warnings { Diagnostics.warn(warning) }
+        try job.processAll()
+
+        try recorder.finishReport(warnings: job.warnings, isComplete: job.status == .success)
+        try reportFile?.commit()
+        if settings.showsSummary {
+            Diagnostics.write(
+                Summary.text(recorder.tally, seconds: Clock.now.seconds(since: start), style: style))
+        }
+        if settings.mode == .check, recorder.tally.findings > 0 { return job.status.orWorse(.found) }
+        return job.status
+    }
+
+    private init(
+        _ settings: ScrubSettings, _ streams: StandardStreams, _ redactor: Redactor, _ recorder: FindingRecorder,
+        warnings: [String]
+    ) throws(Failure) {
+        self.settings = settings
+        self.streams = streams
+        self.recorder = recorder
+        self.warnings = warnings
+        pump = StreamPump(redactor: redactor)
+        output = settings.mode == .filter ? ByteWriter(STDOUT_FILENO, name: "standard output") : nil
+        if let number = settings.maskDescriptor { masks = try MaskChannel(number) }
+    }
+
+    private func processAll() throws(Failure) {
+        let tree = FileTree(
+            visit: { (found: FoundFile) throws(Failure) in try self.processFile(found) },
+            fail: { self.note($0) })
+        for input in settings.inputs.isEmpty ? [Path("-")] : settings.inputs {
+            if input == Path("-") {
+                try processStandardInput()
+            } else {
+                try tree.walk(input)
+            }
+        }
+    }
+
+    // MARK: One input
+
+    private func processStandardInput() throws(Failure) {
+        guard streams.hasInput else {
+            note(Failure(.input, "standard input is closed"))
+            return
+        }
+        recorder.begin(nil)
+        if Terminal.isTerminal(STDIN_FILENO), Terminal.isTerminal(STDERR_FILENO) {
+            Diagnostics.say("reading from the terminal; ^D ends the input")
+        }
+        var position = stat()
+        if fstat(STDIN_FILENO, &position) == 0, isOwnOutput(position) {
+            note(Failure(.input, "standard input is also the output"))
+            return
+        }
+        try pass(STDIN_FILENO, name: "standard input", path: nil, to: output)
+    }
+
+    private func processFile(_ found: FoundFile) throws(Failure) {
+        do throws(Failure) {
+            recorder.begin(found.path)
+            if settings.mode == .inPlace {
+                try replace(found)
+            } else {
+                try read(found)
+            }
+        } catch {
+            // What concerns one file does not stop the others; a broken output does.
+            guard error.status == .input || settings.mode == .inPlace else { throw error }
+            note(error)
+        }
+    }
+
+    private func read(_ found: FoundFile) throws(Failure) {
+        let flags = found.isNamed ? O_RDONLY : O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+        guard let file = Descriptor.open(at: found.directory, found.name, flags), let status = file.status else {
+            throw Failure(.input, "\(found.path.text): \(Diagnostics.reason(errno))")
+        }
+        // Met in a directory, and no longer what it was a moment ago.
+        guard found.isNamed || status.isRegularFile else { return }
+        guard !isOwnOutput(status) else { throw Failure(.input, "\(found.path.text): is also the output") }
+        try pass(file.number, name: found.path.text, path: found.path, to: output)
+    }
+
+    /// Replaces a file if there is something to replace. A clean file is only read.
+    private func replace(_ found: FoundFile) throws(Failure) {
+        let file = try InPlaceFile(found)
+        var probe = ScrubSink(output: nil, recorder: nil)
+        var noProgress: ProgressBar?
+        let clean = try pump.run(
+            file.source.number, name: found.path.text, path: found.path, sink: &probe, masks: &masks,
+            findingLimit: 1, progress: &noProgress)
+        guard probe.findings > 0 else {
+            recorder.end(bytes: clean.bytes)
+            warn(clean.warnings)
+            return
+        }
+        try file.rewind()
+        let replacement = try file.makeReplacement(breakingHardLinks: settings.breaksHardLinks)
+        try pass(
+            file.source.number, name: found.path.text, path: found.path,
+            to: ByteWriter(replacement.descriptor.number, name: found.path.text))
+        try file.replace(with: replacement)
+        recorder.countReplaced()
+    }
+
+    private func pass(_ descriptor: Int32, name: String, path: Path?, to writer: ByteWriter?) throws(Failure) {
+        var sink = ScrubSink(output: writer, recorder: recorder)
+        var progress = ProgressBar(
+            name: name, total: size(descriptor), outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
+        defer { progress?.finish() }
+        let result = try pump.run(
+            descriptor, name: name, path: path, sink: &sink, masks: &masks, progress: &progress)
+        recorder.end(bytes: result.bytes)
+        warn(result.warnings)
+    }
+
+    // MARK: Messages
+
+    /// Tells of a failure that the run survives.
+    private func note(_ failure: Failure) {
+        if !failure.message.isEmpty { Diagnostics.say(failure.message) }
+        status = status.orWorse(failure.status)
+    }
+
+    private func warn(_ new: [String]) {
+        for warning in new where !warnings.contains(warning) {
+            Diagnostics.warn(warning)
+            warnings.append(warning)
+        }
+    }
+
+    // MARK: Files
+
+    /// True for the regular file that standard output writes to: reading it as well would never end.
+    private func isOwnOutput(_ status: stat) -> Bool {
+        guard settings.mode == .filter, status.isRegularFile else { return false }
+        var outputStatus = stat()
+        return fstat(STDOUT_FILENO, &outputStatus) == 0 && status.isSameFile(as: outputStatus)
+    }
+
+    private func size(_ descriptor: Int32) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.isRegularFile else { return 0 }
+        return UInt64(max(0, status.st_size))
+    }
+}

@@ -1,0 +1,81 @@
+internal import RedactionKit
+
+/// Everything `scrub` was asked for, checked for contradictions and ready to run. The defaults are the plain filter.
+struct ScrubSettings {
+    /// Files and directories; empty: standard input. `-` stands for standard input too.
+    var inputs: [Path] = []
+    var mode = Mode.filter
+    /// Replace files that have other names as well, which leaves the other names with the old content.
+    var breaksHardLinks = false
+    var report: ReportTarget?
+    var showsSummary = false
+    var explains = false
+
+    var rules = RuleSources()
+    var packs: Set<String> = []
+    var only: [String] = []
+    var except: [String] = []
+    var placeholder: String?
+    var tagKey: Path?
+    var maskEnvironment: [Glob] = []
+    var maskFiles: [Path] = []
+    var maskDescriptor: Int32?
+
+    enum Mode: Equatable {
+        /// Scrubbed bytes to standard output.
+        case filter
+        /// Each file is replaced by its scrubbed content.
+        case inPlace
+        /// Only the findings count.
+        case check
+    }
+
+    struct ReportTarget: Equatable {
+        var format: Report.Format
+        /// nil: standard output.
+        var file: Path?
+    }
+
+    /// Throws if the settings contradict each other.
+    func validate() throws(Failure) {
+        let standardInput = inputs.isEmpty || inputs.contains(Path("-"))
+        if mode == .inPlace, standardInput {
+            throw Failure(.usage, "--in-place needs files or directories")
+        }
+        if inputs.filter({ $0 == Path("-") }).count > 1 {
+            throw Failure(.usage, "standard input (-) can be read only once")
+        }
+        if let report, report.file == nil, mode == .filter {
+            throw Failure(.usage, "--report needs --report-file, because standard output carries the scrubbed bytes")
+        }
+        if breaksHardLinks, mode != .inPlace {
+            throw Failure(.usage, "--force is about --in-place")
+        }
+    }
+
+    /// Reads the rule files, keys and values that the settings name, and says what the engine needs to know.
+    func redactorOptions() throws(Failure) -> (options: RedactorOptions, warnings: [String]) {
+        let (ruleSet, ruleWarnings) = try rules.load()
+        var options = RedactorOptions(ruleSet: ruleSet)
+        options.packs = packs
+        options.selection = RuleSelection(only: only, except: except)
+        if let placeholder {
+            do {
+                options.template = try PlaceholderTemplate(placeholder)
+            } catch {
+                throw Failure(.usage, "--placeholder: \(error)")
+            }
+        }
+        if let tagKey {
+            options.tagger = try TagKey.makeTagger(keyFile: tagKey)
+            if placeholder == nil { options.template = try TagKey.template }
+        }
+        var known = KnownValues()
+        known.addEnvironment(maskEnvironment)
+        for file in maskFiles { try known.addFile(file) }
+        options.knownValues = known.values
+        options.countsLines = report != nil || explains
+        options.explains = explains
+        return (options, ruleWarnings + known.warnings)
+    }
+}

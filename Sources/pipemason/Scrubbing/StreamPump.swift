@@ -1,0 +1,83 @@
+internal import CSystem
+internal import Glibc
+internal import RedactionKit
+
+/// Moves one input through the engine: read, process, write, and only then read again.
+///
+/// So whatever the engine released is out before the next byte is asked for, and a prompt without a newline shows at
+/// once. A failure drops what the engine still holds back: bytes that may be part of a secret never leave.
+struct StreamPump {
+    let redactor: Redactor
+
+    /// Bytes asked for at a time. Measured over pipes and files: below 256 KiB system calls show, above it the buffer
+    /// leaves the second-level cache.
+    static let readSize = 256 << 10
+
+    /// Pipes get this much room once they have proved busy; it takes them from 1.8 to 2.5 GB/s.
+    private static let pipeSize: Int32 = 1 << 20
+
+    /// Linux's F_SETPIPE_SZ, which Swift's Glibc does not show.
+    private static let setPipeSize: Int32 = 1031
+
+    /// Processes `descriptor` to its end, or until `sink` has `findingLimit` findings.
+    ///
+    /// - Parameters:
+    ///   - name: For messages.
+    ///   - path: For rules that are limited to paths; nil for standard input.
+    /// - Returns: The number of bytes read, and what the engine warns of.
+    func run(
+        _ descriptor: Int32, name: String, path: Path?, sink: inout ScrubSink, masks: inout MaskChannel?,
+        findingLimit: Int = .max, progress: inout ProgressBar?
+    ) throws(Failure) -> (bytes: UInt64, warnings: [String]) {
+        var stream = redactor.makeStream(path: path?.text)
+        var isBusy = false
+        while sink.findings < findingLimit {
+            masks?.wait(for: descriptor) { stream.addKnownValue($0) }
+            let buffer = stream.inputBuffer(minimum: StreamPump.readSize)
+            pm_signals_release()
+            let count = read(descriptor, buffer.baseAddress, min(buffer.count, StreamPump.readSize))
+            let reason = errno
+            pm_signals_hold()
+            if count < 0 {
+                try recover(from: reason, descriptor, name)
+                continue
+            }
+            if count == 0 { break }
+            masks?.drain { stream.addKnownValue($0) }
+            stream.commit(count, to: &sink)
+            if let output = sink.output {
+                output.flush()
+                try output.check()
+            }
+            if !isBusy, count >= 1 << 16 {
+                isBusy = true
+                // Refused on anything but a pipe, and beyond the user's share: then it stays as it is.
+                _ = fcntl(descriptor, StreamPump.setPipeSize, StreamPump.pipeSize)
+                if let output = sink.output { output.enlargePipe(StreamPump.setPipeSize, StreamPump.pipeSize) }
+            }
+            progress?.update(stream.bytesIn)
+        }
+        masks?.drain { stream.addKnownValue($0) }
+        stream.finish(to: &sink)
+        if let output = sink.output {
+            output.flush()
+            try output.check()
+        }
+        return (stream.bytesIn, stream.warnings)
+    }
+
+    private func recover(from reason: Int32, _ descriptor: Int32, _ name: String) throws(Failure) {
+        switch reason {
+        case EINTR:
+            return
+        case EAGAIN:
+            // Somebody who shares the descriptor made it non-blocking.
+            var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            pm_signals_release()
+            _ = poll(&wait, 1, -1)
+            pm_signals_hold()
+        default:
+            throw Failure(.input, "\(name): \(Diagnostics.reason(reason))")
+        }
+    }
+}

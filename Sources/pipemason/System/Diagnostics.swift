@@ -1,0 +1,57 @@
+internal import Glibc
+
+/// Messages for people, on standard error: "pipemason: …".
+enum Diagnostics {
+    /// Prints one message.
+    static func say(_ message: String) {
+        write("pipemason: " + printable(message) + "\n")
+    }
+
+    /// Prints a warning: the run goes on.
+    static func warn(_ message: String) {
+        say("warning: " + message)
+    }
+
+    /// Writes text as it is. Failure is ignored: there is nobody left to tell.
+    static func write(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let count = Glibc.write(STDERR_FILENO, rest.baseAddress, rest.count)
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    return
+                }
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            }
+        }
+    }
+
+    /// The text with control characters spelled out: file names and rule ids are other people's, and a terminal obeys
+    /// escape sequences.
+    static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if isControl(scalar) {
+                result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    }
+
+    /// What the system says about an error number.
+    static func reason(_ number: Int32) -> String {
+        var text = [CChar](repeating: 0, count: 256)
+        // The XSI form: fills the buffer, whatever the number.
+        guard strerror_r(number, &text, text.count) == 0 else { return "error \(number)" }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,22 @@
+internal import CSystem
+internal import Glibc
+
+/// The environment of this process.
+enum Environment {
+    /// The value of one variable as text.
+    static subscript(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+
+    /// Calls `body` with every variable, in the order of the environment. Values are bytes: nobody promises UTF-8.
+    static func forEach(_ body: (_ name: String, _ value: [UInt8]) -> Void) {
+        guard var entry = pm_environment() else { return }
+        while let text = entry.pointee {
+            let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
+            if let equals = bytes.firstIndex(of: UInt8(ascii: "=")) {
+                body(String(decoding: bytes[..<equals], as: UTF8.self), Array(bytes[(equals + 1)...]))
+            }
+            entry += 1
+        }
+    }
+}

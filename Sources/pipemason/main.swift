@@ -1,0 +1,2 @@
+let streams = StandardStreams()
+Pipemason.start(Array(CommandLine.arguments.dropFirst()), streams)
