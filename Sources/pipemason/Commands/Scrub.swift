@@ -101,7 +101,7 @@ struct Scrub: ParsableCommand {
         settings.showsSummary = summary
         settings.explains = explain
         settings.rules = ruleOptions.sources
-        settings.packs = Set(pack.flatMap(Scrub.list))
+        settings.packs = pack.flatMap(Scrub.list)
         settings.only = only.flatMap(Scrub.list)
         settings.except = except.flatMap(Scrub.list)
         settings.placeholder = placeholder

@@ -1,4 +1,3 @@
-internal import RedactionKit
 internal import RedactionRules
 internal import RuleFiles
 
@@ -7,10 +6,18 @@ struct RuleSources {
     var usesBuiltin = true
     var files: [Path] = []
 
-    /// Loads and joins them. A rule in a file replaces the earlier rule of the same id.
+    /// Loads and joins them, each file over those before it.
     ///
     /// Without files nothing is parsed: the built-in set needs no parsing.
     func load() throws(Failure) -> (ruleSet: RuleSet, warnings: [String]) {
-        (usesBuiltin ? RuleSet.builtin : RuleSet(), [])
+        guard !files.isEmpty else { return (usesBuiltin ? .builtin : RuleSet(), []) }
+        do {
+            var loaded: [RuleFile] = []
+            for file in files { loaded.append(try RuleFile.load(file.text)) }
+            let ruleSet = try RuleFile.merge(loaded, over: usesBuiltin ? .builtin : nil)
+            return (ruleSet, loaded.flatMap(\.warnings).map(\.description))
+        } catch {
+            throw Failure(.usage, String(describing: error))
+        }
     }
 }

@@ -1,4 +1,5 @@
 internal import RedactionKit
+internal import RedactionRules
 
 /// Everything `scrub` was asked for, checked for contradictions and ready to run. The defaults are the plain filter.
 struct ScrubSettings {
@@ -12,7 +13,7 @@ struct ScrubSettings {
     var explains = false
 
     var rules = RuleSources()
-    var packs: Set<String> = []
+    var packs: [String] = []
     var only: [String] = []
     var except: [String] = []
     var placeholder: String?
@@ -57,8 +58,7 @@ struct ScrubSettings {
     func redactorOptions() throws(Failure) -> (options: RedactorOptions, warnings: [String]) {
         let (ruleSet, ruleWarnings) = try rules.load()
         var options = RedactorOptions(ruleSet: ruleSet)
-        options.packs = packs
-        options.selection = RuleSelection(only: only, except: except)
+        options.selection = RuleSelection(only: only, except: except, packs: packs)
         if let placeholder {
             do {
                 options.template = try PlaceholderTemplate(placeholder)

@@ -77,7 +77,7 @@ struct FileTree {
     }
 
     /// The names in a directory, sorted; nil: `errno` has the reason.
-    private static func names(in directory: borrowing Descriptor) -> [[UInt8]]? {
+    static func names(in directory: borrowing Descriptor) -> [[UInt8]]? {
         // The stream owns its descriptor, so it gets one of its own.
         let own = fcntl(directory.number, F_DUPFD_CLOEXEC, 3)
         guard own >= 0, let stream = fdopendir(own) else { return nil }
