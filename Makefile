@@ -1,0 +1,90 @@
+# make            the program, in release mode
+# make demo       a log of many sources, before and after
+# make test       everything that must hold; .ci/run calls it
+# make test-large the memory limits on 1 GiB and 10 GiB streams
+# make help       all targets
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+
+release := .build/release/pipemason
+sources := Sources Tests Package.swift
+
+.PHONY: build
+build: deps ## build the program in release mode
+	$(SWIFT) build -c release --product pipemason
+
+.PHONY: deps
+deps: ## install what the build needs, if it is missing
+	@scripts/install-deps.sh
+
+.PHONY: demo
+demo: build ## show a log before and after
+	@scripts/demo.sh $(release)
+
+.PHONY: test
+test: deps lint architecture build check-man rules-test self-scan unit-test ## run everything that must hold
+
+.PHONY: lint
+lint: ## check the formatting
+	$(SWIFT) format lint -r --strict $(sources)
+
+.PHONY: format
+format: ## format the sources
+	$(SWIFT) format -i -r $(sources)
+
+.PHONY: architecture
+architecture: ## check imports against ARCHITECTURE.md
+	scripts/check-architecture.sh
+
+.PHONY: unit-test
+unit-test: build ## run the test suites
+	PIPEMASON_BINARY=$(CURDIR)/$(release) $(SWIFT) test --disable-xctest
+
+.PHONY: test-large
+test-large: build ## run the memory tests at full size (many minutes)
+	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_LARGE=1 $(SWIFT) test --disable-xctest --filter MemoryTests
+
+.PHONY: rules-test
+rules-test: build ## run the samples of the built-in rules
+	$(release) rules test Rules/*.toml
+
+.PHONY: self-scan
+self-scan: build ## our own scan of this repository finds nothing
+	scripts/self-scan.sh $(release)
+
+.PHONY: rules
+rules: deps ## regenerate the built-in rules from Rules/*.toml
+	$(SWIFT) run -c release rulegen Rules/*.toml -o Sources/CBuiltinRules/builtin.rules
+
+.PHONY: man
+man: build ## regenerate the manual page
+	scripts/make-man.py $(release) < docs/man/pipemason.1.in > docs/man/pipemason.1
+
+.PHONY: check-man
+check-man: build
+	@scripts/make-man.py $(release) < docs/man/pipemason.1.in | diff docs/man/pipemason.1 - \
+		|| { echo "docs/man/pipemason.1 is not current: run make man" >&2; exit 1; }
+
+.PHONY: install
+install: build ## install under PREFIX
+	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/pipemason
+	install -D -m 644 docs/man/pipemason.1 $(DESTDIR)$(PREFIX)/share/man/man1/pipemason.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(release) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pipemason
+	$(release) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pipemason
+	$(release) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pipemason.fish
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf .build
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
