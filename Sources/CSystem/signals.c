@@ -46,6 +46,7 @@ void pm_signals_install(void) {
     sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
     action.sa_handler = received;
     sigaction(SIGALRM, &action, NULL);
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP};

@@ -13,7 +13,7 @@ int pm_copy_extended_attributes(int from, int to);
 
 // Signals: see signals.c for the promise that these keep.
 
-// Ignores SIGPIPE, and arranges for SIGINT, SIGTERM and SIGHUP to end the process with status 128 + signal.
+// Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT, SIGTERM and SIGHUP to end the process with status 128 + signal.
 // A signal that the parent ignores stays ignored.
 void pm_signals_install(void);
 

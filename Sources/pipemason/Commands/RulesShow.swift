@@ -64,7 +64,9 @@ struct RulesShow: ParsableCommand {
             let length = shape.minimum == shape.maximum ? "\(shape.minimum)" : "\(shape.minimum)-\(shape.maximum)"
             return "\(length) \(shape.alphabet.name)"
         }
-        var lines = ["[[providers]]", "id = \(TOML.string(provider.id))", "keywords = \(TOML.array(provider.keywords))"]
+        var lines = [
+            "[[providers]]", "id = \(TOML.string(provider.id))", "keywords = \(TOML.array(provider.keywords))",
+        ]
         lines.append("shapes = \(TOML.array(shapes))")
         if provider.weak { lines.append("weak = true") }
         return lines.joined(separator: "\n") + "\n"
