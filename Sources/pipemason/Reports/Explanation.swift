@@ -1,4 +1,5 @@
 internal import RedactionKit
+internal import RedactionRules
 
 /// `--explain`: one line for each finding, on standard error. The value is told by its length only.
 enum Explanation {

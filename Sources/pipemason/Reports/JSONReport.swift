@@ -1,4 +1,5 @@
 internal import RedactionKit
+internal import RedactionRules
 
 /// `--report json`: docs/formats/report.md.
 enum JSONReport {

@@ -1,3 +1,5 @@
+internal import RedactionRules
+
 /// `--summary`: what was found, by category and rule, on standard error.
 enum Summary {
     static func text(_ tally: Tally, seconds: Double, style: Style) -> String {
