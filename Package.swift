@@ -5,9 +5,6 @@ import PackageDescription
 let swift: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
-    // Without it, Foundation's String methods are chosen wherever a dependency imports Foundation, and a static
-    // executable cannot link them.
-    .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
 /// The filter is one static file that starts in milliseconds (see ARCHITECTURE.md, "Start-up").

@@ -76,8 +76,8 @@ internal import Testing
     }
 
     @Test func `a placeholder of one's own`() throws {
-        let result = try Child.run(["scrub", "--placeholder", "<{category}>"], input: Samples.token + "\n")
-        #expect(result.text == "<token>\n")
+        let result = try Child.run(["scrub", "--placeholder", "[REDACTED {category}]"], input: Samples.token + "\n")
+        #expect(result.text == "[REDACTED token]\n")
         let wrong = try Child.run(["scrub", "--placeholder", "a\"b"])
         #expect(wrong.status == 2)
         #expect(wrong.error.hasPrefix("pipemason: --placeholder: "))

@@ -33,7 +33,7 @@ struct KnownValues {
         let name = String(decoding: path.split.name, as: UTF8.self)
         for (index, value) in bytes.split(separator: byNUL ? 0 : 10, omittingEmptySubsequences: false).enumerated() {
             let value = byNUL ? Array(value) : KnownValues.withoutCarriageReturn(value)
-            if !value.isEmpty { add("\(name):\(index + 1)", value) }
+            if !value.isEmpty { add("\(name)-\(index + 1)", value) }
         }
     }
 

@@ -89,7 +89,7 @@ struct MaskChannel: ~Copyable {
         guard !value.isEmpty else { return }
         count += 1
         do {
-            add(try KnownValue(name: "fd\(number):\(count)", value: Array(value)))
+            add(try KnownValue(name: "fd\(number)-\(count)", value: Array(value)))
         } catch {
             Diagnostics.warn(String(describing: error))
         }

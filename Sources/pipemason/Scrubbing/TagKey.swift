@@ -1,21 +1,9 @@
 internal import Glibc
-internal import RedactionKit
 
 /// The key of `--tag-key`, and the tags made with it.
 enum TagKey {
     /// Tags are 80 bits: 16 characters, and two different secrets share one by accident once in 2^80.
     static let tagBytes = 10
-
-    /// What `--tag-key` changes the default placeholder to.
-    static var template: PlaceholderTemplate {
-        get throws(Failure) {
-            do {
-                return try PlaceholderTemplate("[REDACTED:{rule}:{tag}]")
-            } catch {
-                throw Failure(.internal, "the placeholder with a tag is not valid: \(error)")
-            }
-        }
-    }
 
     private static let minimumLength = 16
     private static let maximumLength = 4096
