@@ -5,6 +5,9 @@
 // spot; there is no window between "check for a signal" and "wait" in which a signal could be lost. While output is
 // being written (hold … release) the handler only takes a note, and sets an alarm in case the reader of that output
 // has stopped reading. A second signal does not wait.
+//
+// A crash ends the process the same way, with status 5: no core and no backtrace, both of which would hold what was
+// being scrubbed.
 
 #include "CSystem.h"
 
@@ -22,22 +25,30 @@ static volatile sig_atomic_t held;
 static volatile sig_atomic_t pending;
 static _Atomic(char *) temporary[2];
 
-static void end(int number) {
+static void end(int status) {
     for (int slot = 0; slot < 2; slot++) {
         char *path = atomic_load(&temporary[slot]);
         if (path != NULL) unlink(path);
     }
-    _exit(128 + number);
+    _exit(status);
+}
+
+static void crashed(int number) {
+    (void)number;
+    static const char message[] = "pipemason: internal error; what was held back is dropped\n";
+    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)ignored;
+    end(5);
 }
 
 static void received(int number) {
-    if (number == SIGALRM) end(pending != 0 ? pending : number);
+    if (number == SIGALRM) end(128 + (pending != 0 ? pending : number));
     if (held && pending == 0) {
         pending = number;
         alarm(grace);
         return;
     }
-    end(number);
+    end(128 + number);
 }
 
 void pm_signals_install(void) {
@@ -49,19 +60,26 @@ void pm_signals_install(void) {
     sigaction(SIGXFSZ, &action, NULL);
     action.sa_handler = received;
     sigaction(SIGALRM, &action, NULL);
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
         struct sigaction before;
         if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
         sigaction(ending[i], &action, NULL);
     }
+    // On a stack of its own, since the usual one may be what ran out.
+    static char room[16384];
+    stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+    if (sigaltstack(&stack, NULL) == 0) action.sa_flags = SA_ONSTACK;
+    action.sa_handler = crashed;
+    static const int crashes[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) sigaction(crashes[i], &action, NULL);
 }
 
 void pm_signals_hold(void) { held = 1; }
 
 void pm_signals_release(void) {
     held = 0;
-    if (pending != 0) end(pending);
+    if (pending != 0) end(128 + pending);
 }
 
 int pm_signals_remove_at_exit(int slot, const char *path) {

@@ -68,6 +68,17 @@ internal import Testing
         #expect(result.text == "before\nx ")
     }
 
+    @Test func `a crash drops what is held back and says so`() throws {
+        let child = try Child(["scrub"])
+        child.write("before\nx " + Samples.token.prefix(30))
+        _ = child.output { $0.hasSuffix("x ") }
+        child.send(signal: SIGILL)
+        let result = child.finish()
+        #expect(result.status == 5)
+        #expect(result.text == "before\nx ")
+        #expect(result.error == "pipemason: internal error; what was held back is dropped\n")
+    }
+
     @Test func `a reader that stopped reading does not keep a signal waiting`() throws {
         let child = try Child(["scrub"])
         let start = Child.now

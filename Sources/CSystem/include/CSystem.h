@@ -13,8 +13,9 @@ int pm_copy_extended_attributes(int from, int to);
 
 // Signals: see signals.c for the promise that these keep.
 
-// Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT, SIGTERM and SIGHUP to end the process with status 128 + signal.
-// A signal that the parent ignores stays ignored.
+// Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT,
+// SIGTERM, SIGHUP and SIGQUIT to end the process with status 128 + signal, and a crash with status 5. A signal that the
+// parent ignores stays ignored.
 void pm_signals_install(void);
 
 // Between hold and release a signal waits: output is being written, and must not end in the middle of a mark.
