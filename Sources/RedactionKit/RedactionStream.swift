@@ -122,7 +122,10 @@ public struct RedactionStream: ~Copyable {
 
     /// Moves what is still needed to the front.
     private mutating func discard() {
-        let from = max(0, min(released, pieceStart) - kept)
+        // A run that began before what has been released is looked at from its piece on, and from no further back than
+        // the longest run: a piece of long ago must not keep everything since.
+        let needed = max(min(released, pieceStart), released - redactor.options.limits.run - 8)
+        let from = max(0, needed - kept)
         guard from > 0 else { return }
         if redactor.options.countsLines { countLines(upTo: from) }
         memmove(storage, storage + from, count - from)
