@@ -19,6 +19,8 @@ final class CompiledRules: Sendable {
         case userOption
         case manifest
         case jwk
+        /// An anchor that may stand in the middle of a token.
+        case inner
         case pattern(Int)
     }
 
@@ -31,10 +33,12 @@ final class CompiledRules: Sendable {
         var next: Int32
     }
 
-    /// A credential word of the assignment detector.
+    /// A credential word of the assignment detector, as it is found from a fragment.
     struct Word: Sendable {
         let bytes: [UInt8]
         let rule: Int
+        /// Where in the word the fragment stands.
+        let offset: Int
     }
 
     let rules: [Rule]
@@ -42,10 +46,15 @@ final class CompiledRules: Sendable {
     let jwt, privateKey, url, email, header, cookie, manifest, provider: Int?
     let numbers: [Int]
     let contextRules: [(literal: [UInt8], rule: Int)]
-    /// Credential words, longest first.
-    let words: [Word]
+    /// Credential words by the fragment they are found from, longest first.
+    let words: [[Word]]
+    /// The rule that private members of JSON Web Keys count as.
+    let keyMember: Int?
+    /// First bytes of `contextRules`.
+    let contextFirst: [Bool]
     let providers: ProviderIndex
     let hasProviders: Bool
+    let hasInnerAnchors: Bool
     let confidences: [UInt8]
 
     /// Prefilter tables; written in `init` only.
@@ -84,12 +93,11 @@ final class CompiledRules: Sendable {
         numbers = rules.indices.filter { rules[$0].detector == .number }
         confidences = rules.map { $0.confidence == .high ? 2 : $0.confidence == .medium ? 1 : 0 }
 
-        var words: [Word] = []
+        var words: [(text: String, rule: Int)] = []
         for (index, rule) in rules.enumerated() where rule.detector == .assignment {
-            for keyword in rule.keywords { words.append(Word(bytes: Array(keyword.utf8), rule: index)) }
+            for keyword in rule.keywords { words.append((keyword, index)) }
         }
-        words.sort { $0.bytes.count > $1.bytes.count }
-        self.words = words
+        keyMember = rules.firstIndex { $0.detector == .assignment && $0.id.hasSuffix("secret") }
         hasProviders = provider != nil && !set.providers.isEmpty
         providers = ProviderIndex(hasProviders ? set.providers : [])
 
@@ -119,7 +127,9 @@ final class CompiledRules: Sendable {
                 addAnchor(Array(anchor.utf8), rule: jwt, isInner: false)
             }
         }
+        hasInnerAnchors = anchors.contains { $0.isInner }
         contextRules = contexts
+        contextFirst = (0..<256).map { byte in contexts.contains { $0.literal[0] == UInt8(byte) } }
         self.anchors = anchors
         anchorHeads = heads
 
@@ -128,10 +138,7 @@ final class CompiledRules: Sendable {
         if !words.isEmpty {
             let stems = ["pass", "pwd", "secret", "token", "key", "cred", "auth"]
             for stem in stems { wanted.append((stem, .assignment)) }
-            for word in words {
-                let text = String(decoding: word.bytes, as: UTF8.self)
-                if !stems.contains(where: text.contains) { wanted.append((text, .assignment)) }
-            }
+            for word in words where !stems.contains(where: word.text.contains) { wanted.append((word.text, .assignment)) }
         }
         if url != nil { wanted.append(("://", .url)) }
         if privateKey != nil {
@@ -149,7 +156,10 @@ final class CompiledRules: Sendable {
             wanted.append(("data:", .manifest))
             wanted.append(("data\"", .manifest))
         }
-        if words.contains(where: { _ in true }) {
+        for anchor in anchors where anchor.isInner {
+            wanted.append((String(decoding: anchor.bytes, as: UTF8.self).asciiLowercased, .inner))
+        }
+        if keyMember != nil {
             wanted.append(("\"d\"", .jwk))
             wanted.append(("\"k\"", .jwk))
         }
@@ -179,6 +189,18 @@ final class CompiledRules: Sendable {
             families.append([item.family])
         }
         self.families = families
+        self.words = zip(literals, families).map { literal, families in
+            guard families.contains(.assignment) else { return [] }
+            var found: [Word] = []
+            for word in words {
+                let bytes = Array(word.text.utf8)
+                guard bytes.count >= literal.count else { continue }
+                for offset in 0...(bytes.count - literal.count) where bytes[offset...].starts(with: literal) {
+                    found.append(Word(bytes: bytes, rule: word.rule, offset: offset))
+                }
+            }
+            return found.sorted { $0.bytes.count > $1.bytes.count }
+        }
         self.tables = tables
         patterns = Mutex([:])
 

@@ -105,7 +105,7 @@ struct ProviderIndex: Sendable {
                 case .lowerAlnum: byte.isLower || byte.isDigit
                 case .upperAlnum: byte.isUpper || byte.isDigit
                 case .base62: byte.isAlnum || byte == UInt8(ascii: "-")
-                case .base64: byte.isBase64 || byte == UInt8(ascii: "=")
+                case .base64: byte.isAlnum || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
                 case .base64url: byte.isBase64url || byte == UInt8(ascii: "=")
                 case .dotted: byte.isBase64url || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
                 }

@@ -1,3 +1,4 @@
+internal import CPrefilter
 internal import Glibc
 
 /// Tells random strings from words and identifiers.
@@ -7,38 +8,10 @@ internal import Glibc
 /// character class changes, and whether digits are mixed in. Measured on 18,000 words: 95 % have at least 0.71 of their
 /// pairs common; of random lower-case strings the median has 0.36.
 enum Randomness {
-    /// Row per first letter, bit per second letter: the common pairs.
+    /// Letters only.
+    @inline(__always)
     private static func isCommonPair(_ first: UInt8, _ second: UInt8) -> Bool {
-        let row: UInt32 =
-            switch (first | 0x20) {
-            case UInt8(ascii: "a"): 0x11ebd4e
-            case UInt8(ascii: "b"): 0x0164911
-            case UInt8(ascii: "c"): 0x01e4d95
-            case UInt8(ascii: "d"): 0x0164919
-            case UInt8(ascii: "e"): 0x1efb97d
-            case UInt8(ascii: "f"): 0x0124931
-            case UInt8(ascii: "g"): 0x0162111
-            case UInt8(ascii: "h"): 0x0004111
-            case UInt8(ascii: "i"): 0x22ef87f
-            case UInt8(ascii: "k"): 0x0040110
-            case UInt8(ascii: "l"): 0x11c4919
-            case UInt8(ascii: "m"): 0x014d113
-            case UInt8(ascii: "n"): 0x03c657d
-            case UInt8(ascii: "o"): 0x07efc6e
-            case UInt8(ascii: "p"): 0x11ec911
-            case UInt8(ascii: "q"): 0x0100000
-            case UInt8(ascii: "r"): 0x11e795d
-            case UInt8(ascii: "s"): 0x11cc995
-            case UInt8(ascii: "t"): 0x11ed99d
-            case UInt8(ascii: "u"): 0x00eb917
-            case UInt8(ascii: "v"): 0x0000111
-            case UInt8(ascii: "w"): 0x0020111
-            case UInt8(ascii: "x"): 0x0088000
-            case UInt8(ascii: "y"): 0x0048000
-            case UInt8(ascii: "z"): 0x0000010
-            default: 0
-            }
-        return row >> UInt32((second | 0x20) &- 0x61) & 1 != 0
+        pm_common_pair(first, second) != 0
     }
 
     /// What a value is made of.

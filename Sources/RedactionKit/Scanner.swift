@@ -65,7 +65,7 @@ final class Scanner {
                 case PM_ESCAPE: if start >= pass.blockEnd { escape(&pass, at: start) }
                 default:
                     if start >= pass.blockEnd {
-                        for family in rules.families[Int(candidate.id)] { fragment(&pass, family, start, Int(candidate.end)) }
+                        for family in rules.families[Int(candidate.id)] { fragment(&pass, family, Int(candidate.id), start) }
                     }
                 }
             }
@@ -76,9 +76,11 @@ final class Scanner {
         if !pass.isFinal { holdTail(&pass) }
     }
 
-    private func fragment(_ pass: inout Pass, _ family: CompiledRules.Family, _ start: Int, _ end: Int) {
+    @inline(__always)
+    private func fragment(_ pass: inout Pass, _ family: CompiledRules.Family, _ id: Int, _ start: Int) {
         switch family {
-        case .assignment: assignment(&pass, wordAt: start)
+        case .assignment: assignment(&pass, wordAt: start, fragment: id)
+        case .inner: innerAnchor(&pass, at: start)
         case .url: url(&pass, schemeEnd: start)
         case .keyBlock: keyBlock(&pass, beginAt: start)
         case .keyLines: keyLines(&pass, after: start)
@@ -128,8 +130,16 @@ final class Scanner {
             flags = UInt8(PM_RUN_ALL.rawValue)
         }
         while end < text.count, text[end].isToken { end += 1 }
-        guard end > pass.runEnd || start >= pass.runEnd else { return }
+        guard end > pass.runEnd else { return }
         pass.runEnd = end
+        if end == pass.innerEnd { return }
+        examine(&pass, start, end, flags: flags)
+    }
+
+    /// A whole run, in pieces if it is over-long.
+    private func examine(_ pass: inout Pass, _ start: Int, _ end: Int, flags: UInt8) {
+        let text = pass.text
+        var start = start
         if end <= pass.lower, end < text.count { return }
         if start < pass.blockEnd { start = min(pass.blockEnd, end) }
 
@@ -165,6 +175,28 @@ final class Scanner {
         unit(&pass, from, end, flags: flags, isCut: false)
     }
 
+    /// An anchor that may stand anywhere in a token: examines the whole run around it.
+    private func innerAnchor(_ pass: inout Pass, at index: Int) {
+        guard index >= pass.innerEnd else { return }
+        let text = pass.text
+        var start = index
+        let floor = max(pass.pieceStart, index - limits.run)
+        while start > floor, text[start - 1].isToken { start -= 1 }
+        var end = index
+        while end < text.count, text[end].isToken { end += 1 }
+        pass.innerEnd = end
+        if end - start >= Int(PM_MINIMUM_RUN) { examine(&pass, start, end, flags: UInt8(PM_RUN_ALL.rawValue)) }
+    }
+
+    /// Bytes that begin no secret when they begin a run.
+    @inline(__always)
+    func isLeadingPunctuation(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "="), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: "+"), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
+
     func holdsJWT(_ text: Text, _ start: Int, _ end: Int) -> Bool { text.find("eyJ", in: start..<end) != nil }
 
     /// Where the token text of a run really begins: after punctuation that begins no secret, and after the tail of an
@@ -188,7 +220,7 @@ final class Scanner {
         {
             start = final
         }
-        while start < end, "=.~/@+-".utf8.contains(text[start]) { start += 1 }
+        while start < end, isLeadingPunctuation(text[start]) { start += 1 }
         return start
     }
 
@@ -216,6 +248,10 @@ final class Scanner {
             let anchors = rules.tables.pointer
             var i = start
             while i + 3 <= end {
+                if i > start, text[i - 1].isAlnum, !rules.hasInnerAnchors {
+                    i += 1
+                    continue
+                }
                 let key = CompiledRules.key(text[i], text[i + 1], text[i + 2])
                 let hash = (key &* 0x9E37_79B1) >> 16
                 let row = withUnsafePointer(to: &anchors.pointee.anchors) {
@@ -237,12 +273,8 @@ final class Scanner {
             }
             for rule in tried { token(&pass, rule: rule, start, end, isCut: isCut) }
         }
-        if start > 0, !rules.contextRules.isEmpty {
-            switch text[start - 1] {
-            case UInt8(ascii: ":"), UInt8(ascii: "$"), UInt8(ascii: "!"), UInt8(ascii: "|"), UInt8(ascii: "&"), .backslash:
-                contextTokens(&pass, start, end, isCut: isCut)
-            default: break
-            }
+        if flags & UInt8(PM_RUN_CONTEXT.rawValue) != 0, start > 0, pm_ends_context(text[start - 1]) != 0, !rules.contextRules.isEmpty {
+            contextTokens(&pass, start, end, isCut: isCut)
         }
         if pass.depth <= limits.nesting {
             if flags & UInt8(PM_RUN_BASE64_TEXT.rawValue) != 0 { base64(&pass, start, end) }
@@ -339,18 +371,15 @@ final class Scanner {
     private func contextTokens(_ pass: inout Pass, _ start: Int, _ end: Int, isCut: Bool) {
         let text = pass.text
         let floor = max(text.lineStart(before: start, limit: 64), 0)
-        for entry in rules.contextRules {
-            let length = entry.literal.count
-            guard start - floor >= length else { continue }
-            var i = start - length
-            search: while i >= floor {
+        var done: [Int] = []
+        for i in floor..<start where rules.contextFirst[Int(text[i])] {
+            for entry in rules.contextRules where entry.literal[0] == text[i] && !done.contains(entry.rule) {
+                let length = entry.literal.count
                 var k = 0
-                while k < length, text[i + k] == entry.literal[k] { k += 1 }
-                if k == length {
-                    token(&pass, rule: entry.rule, start, end, isCut: isCut)
-                    break search
-                }
-                i -= 1
+                while k < length, i + k < start, text[i + k] == entry.literal[k] { k += 1 }
+                guard k == length else { continue }
+                done.append(entry.rule)
+                token(&pass, rule: entry.rule, start, end, isCut: isCut)
             }
         }
     }

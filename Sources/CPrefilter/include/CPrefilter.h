@@ -12,7 +12,9 @@
 /// Longest fragment, in bytes.
 #define PM_FRAGMENT_LENGTH 12
 /// Most fragments that a table holds.
-#define PM_MAXIMUM_FRAGMENTS 128
+#define PM_MAXIMUM_FRAGMENTS 1024
+/// Bits of the hash of a fragment's first three bytes.
+#define PM_FRAGMENT_BITS 12
 
 /// What a candidate is.
 enum pm_kind {
@@ -28,16 +30,18 @@ enum pm_kind {
 
 /// What was seen in a run.
 enum pm_run_flags {
-    /// Three bytes in a row hash like the beginning of an anchor.
+    /// Where no letter or digit stands before, three bytes hash like the beginning of an anchor.
     PM_RUN_ANCHOR = 1,
     /// Four base64 groups in a row decode to printable ASCII.
     PM_RUN_BASE64_TEXT = 2,
     /// Ten hexadecimal pairs in a row decode to printable ASCII.
     PM_RUN_HEX_TEXT = 4,
-    /// At least two digits and a letter.
+    /// At least two digits and a letter, and an operator before them or in the run.
     PM_RUN_MIXED = 8,
+    /// Right before it stands a byte that ends a context: one of `: $ ! | & \`.
+    PM_RUN_CONTEXT = 16,
     /// Not looked at: assume everything.
-    PM_RUN_ALL = 15,
+    PM_RUN_ALL = 31,
 };
 
 /// A place worth a closer look. Offsets are relative to the scanned buffer.
@@ -58,6 +62,9 @@ typedef struct pm_tables {
     uint8_t fragment_length[PM_MAXIMUM_FRAGMENTS];
     uint8_t fragment_bucket[PM_MAXIMUM_FRAGMENTS];
     uint8_t fragment_bytes[PM_MAXIMUM_FRAGMENTS][PM_FRAGMENT_LENGTH];
+    /// Number plus 1 of the first fragment by the hash of its first three bytes, and of the next one with the same hash.
+    uint16_t fragment_heads[1 << PM_FRAGMENT_BITS];
+    uint16_t fragment_next[PM_MAXIMUM_FRAGMENTS];
     /// Bit h is set if an anchor's first three bytes hash to h.
     uint64_t anchors[1024];
 } pm_tables;
@@ -84,11 +91,21 @@ int pm_best_kernel(void);
 size_t pm_scan(const pm_tables *tables, int kernel, const uint8_t *text, size_t from, size_t to,
                pm_candidate *out, size_t capacity, size_t *next);
 
-/// Class of each byte: 1 if it belongs to a token run, 2 if it is a digit of base64 or base64url.
+/// Class of each byte: 1 if it belongs to a token run, 2 if it is a digit of base64 or base64url, 4 if it is a letter or digit,
+/// 8 if it may end the context of a token.
 extern const uint8_t pm_classes[256];
 
 static inline int pm_is_token(uint8_t byte) { return pm_classes[byte] & 1; }
+static inline int pm_ends_context(uint8_t byte) { return pm_classes[byte] & 8; }
 static inline int pm_is_base64(uint8_t byte) { return pm_classes[byte] & 2; }
+
+/// Row per first letter, bit per second letter: the pairs that make up 90 % of English and program text.
+extern const uint32_t pm_common_pairs[26];
+
+/// Whether two letters form a common pair; any case.
+static inline int pm_common_pair(uint8_t first, uint8_t second) {
+    return pm_common_pairs[((first | 0x20) - 'a') % 26] >> (((second | 0x20) - 'a') & 31) & 1;
+}
 
 /// Counts `byte` in `text[0, length)`.
 size_t pm_count(const uint8_t *text, size_t length, uint8_t byte);

@@ -16,9 +16,9 @@ extension Scanner {
     enum Strength { case password, secret, key }
 
     /// Examines a credential word's beginning (or a part of it) at `index`.
-    func assignment(_ pass: inout Pass, wordAt index: Int) {
+    func assignment(_ pass: inout Pass, wordAt index: Int, fragment: Int) {
         let text = pass.text
-        guard let name = credentialName(text, around: index), !isInsidePlaceholder(text, name.start) else { return }
+        guard let name = credentialName(text, around: index, fragment: fragment) else { return }
         // The user part of a URL: `url` looks after it.
         if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2) == UInt8(ascii: "/") { return }
         guard var value = valueStart(&pass, after: name.end, name: name) else { return }
@@ -29,7 +29,7 @@ extension Scanner {
         var range = value.start..<end
         // `password=hunter2.` at the end of a sentence; `key=abc...`
         if value.quote == 0 { while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) { range = range.lowerBound..<(range.upperBound - 1) } }
-        guard decide(text, name, value, range) else { return }
+        guard decide(text, name, value, range), !isInsidePlaceholder(text, name.start) else { return }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         if end == value.start + limits.value, end < text.count, !endsValue(text[end], quote: value.quote) {
             // Over-long: up to its terminator it is one value.
@@ -62,34 +62,32 @@ extension Scanner {
     private func isNameByte(_ byte: UInt8) -> Bool { byte.isIdentifier || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") }
 
     /// The identifier around `index`, if what stands in it names a credential.
-    private func credentialName(_ text: Text, around index: Int) -> CredentialName? {
-        var start = index
-        while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
+    private func credentialName(_ text: Text, around index: Int, fragment: Int) -> CredentialName? {
         var end = index
         while end < text.count, end - index < Self.maximumName, isNameByte(text[end]) { end += 1 }
+        guard mayAssign(text, end) else { return nil }
+        var start = index
+        while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
         // `\n` before a name, and `%26`: not part of it.
         if text.at(start - 1) == .backslash, start < index, "nrt".utf8.contains(text[start]) { start += 1 }
         while end > index, text[end - 1] == UInt8(ascii: ".") || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">")) { end -= 1 }
         // The longest word of the rules that covers `index`.
         var best: (word: CompiledRules.Word, start: Int)?
-        for word in rules.words {
+        for word in rules.words[fragment] {
             let length = word.bytes.count
-            if let best, best.word.bytes.count >= length { break }
-            var at = max(start, index - length + 1)
-            search: while at <= index, at + length <= end {
-                var k = 0
-                while k < length {
-                    let wanted = word.bytes[k]
-                    let got = lower(text[at + k])
-                    // `_` in a word stands for `_`, `-` or `.`.
-                    if got != wanted, !(wanted == UInt8(ascii: "_") && (got == UInt8(ascii: "-") || got == UInt8(ascii: "."))) { break }
-                    k += 1
-                }
-                if k == length {
-                    best = (word, at)
-                    break search
-                }
-                at += 1
+            let at = index - word.offset
+            guard at >= start, at + length <= end else { continue }
+            var k = 0
+            while k < length {
+                let wanted = word.bytes[k]
+                let got = lower(text[at + k])
+                // `_` in a word stands for `_`, `-` or `.`.
+                if got != wanted, !(wanted == UInt8(ascii: "_") && (got == UInt8(ascii: "-") || got == UInt8(ascii: "."))) { break }
+                k += 1
+            }
+            if k == length {
+                best = (word, at)
+                break
             }
         }
         guard let (word, wordStart) = best else { return nil }
@@ -101,6 +99,18 @@ extension Scanner {
         let isOption = text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
         return CredentialName(
             start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: strength, isOption: isOption)
+    }
+
+    /// Whether an operator can follow an identifier that ends at `end`: a first look that turns most prose away.
+    @inline(__always)
+    private func mayAssign(_ text: Text, _ end: Int) -> Bool {
+        switch text.at(end) {
+        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "!"), UInt8(ascii: "~"), UInt8(ascii: "<"),
+            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "]"), UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
+            .backslash, .space, .tab, .escape, .lineFeed, .carriageReturn:
+            true
+        default: text.at(end - 1) == UInt8(ascii: "-") || text.at(end - 1) == UInt8(ascii: ".")
+        }
     }
 
     /// Whether the word may begin there: where a word begins, or after letters that make no other word of it.

@@ -16,21 +16,20 @@ extension Scanner {
         var valueEnd = end
         while valueEnd > valueStart, text[valueEnd - 1] == UInt8(ascii: ".") { valueEnd -= 1 }
         let value = valueStart..<valueEnd
-        guard value.count >= 16, rules.providers.hasLength(value.count), !isInsidePlaceholder(text, valueStart) else { return }
+        guard value.count >= 16, rules.providers.hasLength(value.count) else { return }
         let lineStart = text.lineStart(before: valueStart, limit: ProviderIndex.reach)
         guard valueStart - lineStart >= 4 else { return }
-        let profile = Randomness.profile(text.raw(value))
-        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
         let context = lineStart..<valueStart
-        let gap = context.upperBound - 1
         // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
         guard followsOperator(text, context, valueStart) else { return }
         let (found, isWeak) = rules.providers.match(value: text, value, context: context)
         guard found else { return }
-        if isWeak || profile.isHex || text[gap] == .space {
+        let profile = Randomness.profile(text.raw(value))
+        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
+        if isWeak || profile.isHex || text[valueStart - 1] == .space {
             guard hasCredentialWord(text, context) else { return }
         }
-        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) { return }
+        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart) { return }
         // Surer than a generic assignment, which names no provider.
         pass.add(value, rule: rule, confidence: 1, reason: .context)
     }
@@ -48,8 +47,19 @@ extension Scanner {
     }
 
     private func hasCredentialWord(_ text: Text, _ range: Range<Int>) -> Bool {
-        let words: [StaticString] = ["key", "token", "secret", "auth", "pass", "cred", "api", "pat", "bearer", "pwd"]
-        return words.contains { text.findFolded($0, in: range) != nil }
+        for i in range {
+            switch text[i] | 0x20 {
+            case UInt8(ascii: "k"): if text.hasFolded("key", at: i) { return true }
+            case UInt8(ascii: "t"): if text.hasFolded("token", at: i) { return true }
+            case UInt8(ascii: "s"): if text.hasFolded("secret", at: i) { return true }
+            case UInt8(ascii: "a"): if text.hasFolded("auth", at: i) || text.hasFolded("api", at: i) { return true }
+            case UInt8(ascii: "p"): if text.hasFolded("pass", at: i) || text.hasFolded("pat", at: i) || text.hasFolded("pwd", at: i) { return true }
+            case UInt8(ascii: "c"): if text.hasFolded("cred", at: i) { return true }
+            case UInt8(ascii: "b"): if text.hasFolded("bearer", at: i) { return true }
+            default: break
+            }
+        }
+        return false
     }
 
     /// Names of things that look like tokens and are none.
@@ -142,7 +152,7 @@ extension Scanner {
 
     /// The member `"d"` or `"k"` of a JWK (RFC 7517, RFC 7518): its base64url value.
     func jwkMember(_ pass: inout Pass, at index: Int) {
-        guard let rule = rules.words.first(where: { rules.rules[$0.rule].id.hasSuffix("secret") })?.rule else { return }
+        guard let rule = rules.keyMember else { return }
         let text = pass.text
         guard text[index] == .quote, text[index + 1] == UInt8(ascii: "d") || text[index + 1] == UInt8(ascii: "k") else { return }
         var i = index + 3
