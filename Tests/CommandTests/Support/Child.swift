@@ -88,6 +88,9 @@ final class Child {
             outputEnd = connect(1, output, childWrites: true)
             errorEnd = connect(2, .pipe, childWrites: true)
             if hasChannel { channel = connect(3, .pipe, childWrites: false) }
+            // The child's ends are open files of their own, and stay as they are.
+            Child.doNotBlock(self.input)
+            Child.doNotBlock(channel)
 
             var attributes = posix_spawnattr_t()
             posix_spawnattr_init(&attributes)
@@ -147,11 +150,9 @@ final class Child {
         while sent < bytes.count, Child.now - start < seconds {
             var ready = pollfd(fd: input, events: Int16(POLLOUT), revents: 0)
             guard poll(&ready, 1, 50) > 0 else { continue }
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(input, $0.baseAddress! + sent, min(bytes.count - sent, Int(PIPE_BUF)))
-            }
-            if count < 0 { return }
-            sent += count
+            let count = bytes.withUnsafeBytes { Glibc.write(input, $0.baseAddress! + sent, $0.count - sent) }
+            if count < 0, errno != EAGAIN { return }
+            sent += max(0, count)
         }
     }
 
@@ -231,12 +232,9 @@ final class Child {
             _ = poll(&ready, nfds_t(ready.count), 10_000)
             if ready[0].revents & Int16(POLLERR) != 0 { return }
             if ready[0].revents & Int16(POLLOUT) != 0 {
-                // At most what a ready pipe takes for sure.
-                let count = bytes.withUnsafeBytes {
-                    Glibc.write(descriptor, $0.baseAddress! + sent, min(bytes.count - sent, Int(PIPE_BUF)))
-                }
-                if count < 0 { return }
-                sent += count
+                let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+                if count < 0, errno != EAGAIN { return }
+                sent += max(0, count)
             }
             if ready.dropFirst().contains(where: { $0.revents != 0 }) { collect(timeout: 0) }
         }
@@ -262,6 +260,11 @@ final class Child {
                 error += chunk[..<count]
             }
         }
+    }
+
+    /// A descriptor that takes what it can and never blocks this process.
+    private static func doNotBlock(_ descriptor: Int32) {
+        if descriptor >= 0 { _ = fcntl(descriptor, F_SETFL, O_WRONLY | O_NONBLOCK) }
     }
 
     /// A pipe whose ends are out of the way of the numbers that children use, and that children do not inherit.
