@@ -7,8 +7,8 @@ internal import Testing
     @Test func `variables are found by pattern`() throws {
         let result = try Child.run(
             ["scrub", "--mask-env", "MY_*,*_WORD"], input: "is it \(value) or green-fox or red-hen-1\n",
-            environment: ["MY_BIRD": value, "PASS_WORD": "green-fox", "OTHER": "red-hen-1", "MY_EMPTY": ""])
-        #expect(result.text == "is it [REDACTED:known:MY_BIRD] or [REDACTED:known:PASS_WORD] or red-hen-1\n")
+            environment: ["MY_BIRD": value, "SPOKEN_WORD": "green-fox", "OTHER": "red-hen-1", "MY_EMPTY": ""])
+        #expect(result.text == "is it [REDACTED:known:MY_BIRD] or [REDACTED:known:SPOKEN_WORD] or red-hen-1\n")
         #expect(result.error.isEmpty)
     }
 

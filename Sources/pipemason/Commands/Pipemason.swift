@@ -20,6 +20,9 @@ struct Pipemason: ParsableCommand {
     static func start(_ arguments: [String], _ streams: StandardStreams) -> Never {
         // The filter without options is the frequent case, and starts in half the time without the parser.
         if arguments == ["scrub"] { end(ScrubJob.run(ScrubSettings(), streams: streams)) }
+        var arguments = arguments
+        // Nothing to do and nobody piping: tell what there is to do.
+        if arguments.isEmpty, streams.hasInput, Terminal.isTerminal(STDIN_FILENO) { arguments = ["--help"] }
         do {
             var command = try parseAsRoot(arguments)
             if let scrub = command as? Scrub {

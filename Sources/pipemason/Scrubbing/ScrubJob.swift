@@ -159,7 +159,8 @@ final class ScrubJob {
     private func pass(_ descriptor: Int32, name: String, path: Path?, to writer: ByteWriter?) throws(Failure) {
         var sink = ScrubSink(output: writer, recorder: recorder)
         var progress = ProgressBar(
-            name: name, total: size(descriptor), outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
+            name: path.map { String(decoding: $0.split.name, as: UTF8.self) } ?? name, total: size(descriptor),
+            outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
         defer { progress?.finish() }
         let result = try pump.run(
             descriptor, name: name, path: path, sink: &sink, masks: &masks, progress: &progress)
