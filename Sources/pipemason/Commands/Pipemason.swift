@@ -33,6 +33,9 @@ struct Pipemason: ParsableCommand {
         } catch let failure as Failure {
             if !failure.message.isEmpty { Diagnostics.say(failure.message) }
             end(failure.status)
+        } catch let code as ExitCode {
+            // A command that has told its own story.
+            end(ExitStatus(code: code.rawValue))
         } catch {
             finish(with: error, streams)
         }
