@@ -115,4 +115,11 @@ internal import Testing
         #expect(refused.output.isEmpty)
         #expect(refused.error.contains("bad.toml:"))
     }
+
+    @Test func `the demo prints what it should`() throws {
+        let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+        let demo = Directory(existing: root + "/Corpus/demo")
+        let input = try #require(demo.read("multi-source.log")).replacing("<cut>", with: "")
+        #expect(try Child.run(["scrub"], input: input).text == demo.read("multi-source.expected"))
+    }
 }

@@ -172,7 +172,8 @@ final class Child {
 
     /// Stops reading the output, as `head` does.
     func closeOutput() {
-        close(outputEnd)
+        // A child that is being spawned holds a copy of every descriptor until it becomes another program.
+        Child.spawning.withLock { _ in _ = close(outputEnd) }
         outputEnd = -1
     }
 

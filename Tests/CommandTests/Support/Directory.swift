@@ -4,15 +4,23 @@ internal import Glibc
 /// A directory for one test, removed with everything in it.
 final class Directory {
     let path: String
+    private let isTemporary: Bool
+
+    /// A directory that is there already, and stays.
+    init(existing path: String) {
+        self.path = path
+        isTemporary = false
+    }
 
     init() {
         var template = Array("/tmp/pipemason-test-XXXXXX".utf8CString)
         precondition(mkdtemp(&template) != nil, "no temporary directory")
+        isTemporary = true
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: path)
+        if isTemporary { try? FileManager.default.removeItem(atPath: path) }
     }
 
     /// Creates a file and returns its path.
