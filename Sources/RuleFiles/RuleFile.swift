@@ -7,8 +7,8 @@ public import RedactionRules
 public struct RuleFile: Sendable {
     /// The file's name as it was given.
     public let name: String
-    /// The rules the file stands for: its own, over those of the files it extends, over the built-in ones if it says
-    /// `useDefault`.
+    /// The rules the file stands for: its own, over those of the files it extends, over the base it was parsed with, or
+    /// over the built-in ones if it says `useDefault`.
     public let ruleSet: RuleSet
     /// Samples of this file and of those it extends, not of the built-in rules.
     public let samples: [RuleSamples]
@@ -43,18 +43,21 @@ public struct RuleFile: Sendable {
     /// - Parameters:
     ///   - text: TOML.
     ///   - name: Named in errors; `extend.path` is looked up next to it, then in the working directory.
+    ///   - base: What the file is put over. Nil: the built-in rules if it says `useDefault`, else nothing.
     /// - Throws: `RuleFileError` with every problem found, each with file, line, rule and reason.
     public static func parse(
-        _ text: String, name: String, limits: Limits = Limits()
+        _ text: String, name: String, over base: RuleSet? = nil, limits: Limits = Limits()
     ) throws(RuleFileError) -> RuleFile {
-        try parse(text, name: name, limits: limits, builtin: { RuleSet.builtin }, read: readText)
+        try parse(text, name: name, over: base, limits: limits, builtin: { RuleSet.builtin }, read: readText)
     }
 
-    /// Reads and parses a rule file.
+    /// Reads and parses a rule file; see `parse`.
     ///
     /// - Throws: `RuleFileError`, also if the file cannot be read or is too large.
-    public static func load(_ path: String, limits: Limits = Limits()) throws(RuleFileError) -> RuleFile {
-        try parse(try readText(path, limit: limits.bytes), name: path, limits: limits)
+    public static func load(
+        _ path: String, over base: RuleSet? = nil, limits: Limits = Limits()
+    ) throws(RuleFileError) -> RuleFile {
+        try parse(try readText(path, limit: limits.bytes), name: path, over: base, limits: limits)
     }
 
     /// Returns the rules of several files together: each is put over those before it, as if it extended them.
@@ -76,7 +79,7 @@ public struct RuleFile: Sendable {
 
     /// `parse` with everything it takes from outside handed in.
     package static func parse(
-        _ text: String, name: String, limits: Limits, builtin: () -> RuleSet,
+        _ text: String, name: String, over base: RuleSet? = nil, limits: Limits, builtin: () -> RuleSet,
         read: (_ path: String, _ limit: Int) throws(RuleFileError) -> String
     ) throws(RuleFileError) -> RuleFile {
         var report = RuleReport(limit: limits.problems)
@@ -105,7 +108,9 @@ public struct RuleFile: Sendable {
         // Rules that could not be read would be missed by what refers to them.
         var ruleSet = RuleSet()
         if report.isClean {
-            ruleSet = resolve(layers, over: usesDefault ? builtin() : RuleSet(), lenient: usesDefault, &report)
+            ruleSet = resolve(
+                layers, over: base ?? (usesDefault ? builtin() : RuleSet()), lenient: usesDefault || base != nil,
+                &report)
         }
         let warnings = try report.finish()
         return RuleFile(
@@ -167,11 +172,12 @@ public struct RuleFile: Sendable {
                     set.rules.append(rule)
                 }
             }
+            let own = Set(layer.patches.map(\.id))
             for (targets, allowlist, path) in layer.targeted {
                 for (position, id) in targets.enumerated() {
                     if let index = indices[id] {
                         set.rules[index].allowlists.append(allowlist)
-                    } else if lenient || layer.patches.contains(where: { $0.id == id }) {
+                    } else if lenient || own.contains(id) {
                         report.warning(
                             .unknownRule, layer.source, path + ["targetRules", String(position)], nil,
                             "there is no rule \"\(printable(id))\" to allow something in")

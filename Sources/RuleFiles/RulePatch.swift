@@ -53,8 +53,8 @@ struct RulePatch: Sendable {
         if let pathRegex { rule.pathRegex = pathRegex }
         if let validators { rule.validators = validators }
         if let reference { rule.reference = reference }
-        rule.keywords += keywords.filter { !rule.keywords.contains($0) }
-        rule.tags += tags.filter { !rule.tags.contains($0) }
+        rule.keywords.addMissing(keywords)
+        rule.tags.addMissing(tags)
         rule.allowlists += allowlists
 
         if let detector {
@@ -67,10 +67,7 @@ struct RulePatch: Sendable {
             // A pattern from elsewhere, written for whole lines: it would not match within a token run. The base's
             // anchors go on guarding it, as gitleaks keeps the base's keywords.
             rule.detector = .pattern
-            for anchor in rule.anchors {
-                let keyword = lowercased(anchor)
-                if !rule.keywords.contains(keyword) { rule.keywords.append(keyword) }
-            }
+            rule.keywords.addMissing(rule.anchors.map(lowercased))
             rule.anchors = []
             rule.contexts = []
         }
@@ -98,6 +95,14 @@ extension Rule.Detector {
         case .email: .email
         case .number: .personal
         }
+    }
+}
+
+extension [String] {
+    /// Adds the strings that are not there yet, each once.
+    fileprivate mutating func addMissing(_ others: [String]) {
+        var known = Set(self)
+        for other in others where known.insert(other).inserted { append(other) }
     }
 }
 

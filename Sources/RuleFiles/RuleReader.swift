@@ -348,6 +348,7 @@ struct TableReader {
     /// Warns about the keys that are left.
     func finish(_ report: inout RuleReport) {
         for (name, value) in values.sorted(by: { $0.key < $1.key }) where !known.contains(name) {
+            if report.hasEnoughWarnings { return }
             let hint = nearest(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
             report.warning(
                 .unknownKey, source, path + [value.key], rule,

@@ -21,6 +21,9 @@ struct RuleReport {
 
     var isClean: Bool { errors.isEmpty }
 
+    /// Whether further warnings are dropped, so that nobody need compose them.
+    var hasEnoughWarnings: Bool { warnings.count >= limit }
+
     mutating func error(
         _ code: RuleFileProblem.Code, _ source: RuleLayer.Source, _ path: [String], _ rule: String?, _ reason: String,
         also: [String]? = nil

@@ -59,17 +59,35 @@ struct TOMLParser {
         var node: TOMLNode { TOMLNode(line: line, value: .table(entries.mapValues(\.node))) }
     }
 
+    /// The tables of an array; never empty.
+    private final class TableList {
+        let first: Table
+        var last: Table
+        var tables: [Table]
+
+        init(_ first: Table) {
+            self.first = first
+            last = first
+            tables = [first]
+        }
+
+        func append(_ table: Table) {
+            tables.append(table)
+            last = table
+        }
+    }
+
     private enum Entry {
         case value(TOMLNode)
         case table(Table)
-        /// An array of tables, from `[[…]]`; never empty.
-        case tables([Table])
+        /// An array of tables, from `[[…]]`.
+        case tables(TableList)
 
         var node: TOMLNode {
             switch self {
             case .value(let node): node
             case .table(let table): table.node
-            case .tables(let tables): TOMLNode(line: tables[0].line, value: .array(tables.map(\.node)))
+            case .tables(let list): TOMLNode(line: list.first.line, value: .array(list.tables.map(\.node)))
             }
         }
     }
@@ -111,22 +129,18 @@ struct TOMLParser {
                 table = next
             case .table(let next) where next.origin != .inline:
                 table = next
-            case .tables(let tables):
-                table = tables[tables.count - 1]
+            case .tables(let list):
+                table = list.last
             default:
                 throw failure("\"\(key)\" is not a table that can be added to")
             }
         }
         if isArray {
             let next = Table(line: line, origin: .header)
-            switch table.entries.removeValue(forKey: last) {
-            case nil:
-                table.entries[last] = .tables([next])
-            case .tables(var tables):
-                tables.append(next)
-                table.entries[last] = .tables(tables)
-            default:
-                throw failure("\"\(last)\" is not an array of tables")
+            switch table.entries[last] {
+            case nil: table.entries[last] = .tables(TableList(next))
+            case .tables(let list): list.append(next)
+            default: throw failure("\"\(last)\" is not an array of tables")
             }
             return next
         }

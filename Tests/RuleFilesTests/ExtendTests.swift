@@ -233,6 +233,18 @@ struct ExtendTests {
         }
     }
 
+    @Test func `a base stands in for what the file extends`() throws {
+        let text = "[[rules]]\nid = 'acme'\nentropy = 3\n[[rules]]\nid = 'unheard-of'\nentropy = 3"
+        let file = try RuleFile.parse(text, name: "x.toml", over: Self.base)
+        #expect(file.ruleSet.rules.map(\.id) == ["acme", "jwt", "iban"])
+        #expect(file.ruleSet.rule(id: "acme")?.entropy == 3)
+        #expect(
+            file.warnings.map(\.description) == [
+                "x.toml:4: rule \"unheard-of\": skipped: it has no regex, and there is no such rule"
+            ])
+        #expect(throws: RuleFileError.self) { try RuleFile.parse(text, name: "x.toml") }
+    }
+
     @Test func `several files are put over each other`() throws {
         let first = try parse("[[rules]]\nid = 'a'\nregex = 'aaa'\nkeywords = ['aaa']", named: "1.toml")
         let second = try parse("[[rules]]\nid = 'a'\ndescription = 'A'\nregex = 'bbb'", named: "2.toml")

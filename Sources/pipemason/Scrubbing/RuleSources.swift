@@ -13,8 +13,9 @@ struct RuleSources {
         guard !files.isEmpty else { return (usesBuiltin ? .builtin : RuleSet(), []) }
         do {
             var loaded: [RuleFile] = []
-            for file in files { loaded.append(try RuleFile.load(file.text)) }
-            let ruleSet = try RuleFile.merge(loaded, over: usesBuiltin ? .builtin : nil)
+            let base: RuleSet? = usesBuiltin ? .builtin : nil
+            for file in files { loaded.append(try RuleFile.load(file.text, over: base)) }
+            let ruleSet = try RuleFile.merge(loaded, over: base)
             return (ruleSet, loaded.flatMap(\.warnings).map(\.description))
         } catch {
             throw Failure(.usage, String(describing: error))
