@@ -30,7 +30,7 @@ struct RulesTest: ParsableCommand {
             for name in names { loaded.append(try RuleFile.load(name)) }
             ruleSet = try RuleFile.merge(loaded)
         } catch {
-            throw Failure(.usage, String(describing: error))
+            throw Failure(reporting: error)
         }
         for warning in loaded.flatMap(\.warnings) { Diagnostics.warn(warning.description) }
 

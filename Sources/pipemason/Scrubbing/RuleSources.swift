@@ -18,7 +18,15 @@ struct RuleSources {
             let ruleSet = try RuleFile.merge(loaded, over: base)
             return (ruleSet, loaded.flatMap(\.warnings).map(\.description))
         } catch {
-            throw Failure(.usage, String(describing: error))
+            throw Failure(reporting: error)
         }
+    }
+}
+
+extension Failure {
+    /// Prints every problem of a rule file on a line of its own; the last is left to whoever catches this.
+    init(reporting error: RuleFileError) {
+        for problem in error.problems.dropLast() { Diagnostics.say(problem.description) }
+        self.init(.usage, error.problems.last?.description ?? "")
     }
 }
