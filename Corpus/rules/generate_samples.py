@@ -243,11 +243,11 @@ def T(id, description, prefixes, cls, least, *, most=1200, exact=False, digit=Fa
     head = escape(prefixes[0]) if len(prefixes) == 1 else "(?:" + "|".join(map(escape, prefixes)) + ")"
     looks = ""
     if digit and cls == "H":
-        looks += "(?=[%s]*[0-9])" % body.replace("0-9", "")
+        looks += "(?=[%s]{0,64}[0-9])" % body.replace("0-9", "")
     elif digit:
-        looks += "(?=[%s]*[0-9A-Z])" % body.replace("0-9", "").replace("A-Z", "")
+        looks += "(?=[%s]{0,64}[0-9A-Z])" % body.replace("0-9", "").replace("A-Z", "")
     if upper:
-        looks += "(?=[%s]*[A-Z])" % body.replace("A-Z", "")
+        looks += "(?=[%s]{0,64}[A-Z])" % body.replace("A-Z", "")
     if exact:
         most = least if most == 1200 else most
         count = "{%d}" % least if most == least else "{%d,%d}" % (least, most)

@@ -17,6 +17,8 @@ struct Pass {
     var runEnd = 0
     /// End of the last run that was examined because of an anchor inside it.
     var innerEnd = 0
+    /// End of the last long value without quotes; assignments inside it are part of it.
+    var longValueEnd = 0
     /// Where the current piece of an over-long run begins; runs are not followed back beyond it.
     var pieceStart: Int
     /// End of the last key block; candidates before it are part of it.

@@ -191,7 +191,9 @@ extension Scanner {
                 if view.bytes.isEmpty { atomStart = i + length } else { hasEscape = true }
                 i += length
                 continue
-            case .incomplete: return  // `holdTail` holds the atom.
+            case .incomplete:
+                pass.atomEnd = text.count  // `holdTail` holds the atom.
+                return
             case .delimiter: break
             }
             if i > index { break }
@@ -200,8 +202,8 @@ extension Scanner {
             i += 1
             atomStart = i
         }
-        guard pass.isComplete(at: i) || i == limit else { return }
         pass.atomEnd = i
+        guard pass.isComplete(at: i) || i == limit else { return }
         if hasEscape { scanView(view, &pass, reason: .decodedEscapes) }
     }
 
@@ -312,6 +314,7 @@ extension Scanner {
         while end < limit, alternates(text, end - 1, end) { end += 1 }
         if end == text.count, !pass.isFinal, end < start + 2 * limits.run {
             if end - start >= 4 { pass.holdFrom(start) }
+            pass.atomEnd = end
             return
         }
         pass.atomEnd = end

@@ -9,6 +9,8 @@ internal import RedactionRules
 extension Scanner {
     /// Longest identifier that is read, in bytes before or after the word.
     private static let maximumName = 64
+    /// A value without quotes of this many bytes is looked at once, whatever names stand in it.
+    private static let longValue = 256
     /// Bytes between the identifier and the value.
     private static let maximumGap = 48
 
@@ -25,7 +27,9 @@ extension Scanner {
         let valueBegin = value.start
         // Private keys have a detector of their own.
         if text.has("-----BEGIN", at: valueBegin) { return }
+        if value.quote == 0, value.start < pass.longValueEnd { return }
         guard let end = valueEnd(&pass, &value) else { return }
+        if value.quote == 0, end - value.start >= Self.longValue { pass.longValueEnd = end }
         var range = value.start..<end
         // `password=hunter2.` at the end of a sentence; `key=abc...`
         if value.quote == 0 { while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) { range = range.lowerBound..<(range.upperBound - 1) } }
@@ -374,6 +378,7 @@ extension Scanner {
         }
         if i == text.count, i < start + limits.value, !pass.isFinal {
             pass.holdFrom(start)
+            if value.quote == 0 { pass.longValueEnd = i }
             return nil
         }
         if i == start + limits.value, i < text.count {
@@ -435,6 +440,10 @@ extension Scanner {
             return true
         case .secret, .key:
             if spaces > 0 { return false }
+            // `auth): user=<x>`: another assignment, not a value.
+            if value.quote == 0, let equals = text.find("=", in: range), equals + 1 < range.upperBound, text[equals + 1] != UInt8(ascii: "="),
+                !Randomness.looksRandom(text.raw(range.lowerBound..<equals))
+            { return false }
             if Placeholders.isStandIn(text, range) || isPathOrURL(text, range) { return false }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
             if isVersionOrIdentifier(text, range, profile, name) { return false }

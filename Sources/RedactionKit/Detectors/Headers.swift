@@ -82,8 +82,10 @@ extension Scanner {
             if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
             isFirst = false
             let range = start..<i
-            if isHarmlessCookie(text, nameRange) || range.count < 6 || Placeholders.isStandIn(text, range) { continue }
-            pass.add(range, rule: rule, confidence: 1, reason: .context)
+            if !isHarmlessCookie(text, nameRange), range.count >= 6, !Placeholders.isStandIn(text, range) {
+                pass.add(range, rule: rule, confidence: 1, reason: .context)
+            }
+            if text.at(i) != UInt8(ascii: ";") { break }
         }
     }
 
@@ -129,6 +131,8 @@ extension Scanner {
         let limit = min(text.count, index + limits.context / 2)
         while i < limit, text[i] != .lineFeed {
             guard text[i].isBlank, text.at(i + 1) == UInt8(ascii: "-") else {
+                // Another command of the line looks after its own options.
+                if text.has("curl ", at: i) || text.has("wget ", at: i) { return }
                 i += 1
                 continue
             }

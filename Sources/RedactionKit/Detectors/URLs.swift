@@ -15,6 +15,8 @@ extension Scanner {
             let byte = text[i]
             switch byte {
             case UInt8(ascii: ":"):
+                // Another URL begins.
+                if i > start, text.has("://", at: i) { break scan }
                 if colon < 0, lastAt < 0, pathStart < 0 { colon = i }
             case UInt8(ascii: "@"):
                 if pathStart < 0 {
