@@ -1,0 +1,8 @@
+/* The part of OpenSSL 3 that OpenSSLEngine uses: the EVP interface of libcrypto. libssl is not linked. */
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
