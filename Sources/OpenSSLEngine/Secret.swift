@@ -145,6 +145,12 @@ public struct WipedBuffer: ~Copyable, @unchecked Sendable {
         count -= amount
     }
 
+    /// Removes the last byte. Traps when there is none.
+    public mutating func removeLast() {
+        precondition(count > 0)
+        count -= 1
+    }
+
     /// Forgets the bytes without wiping them yet, so that the buffer can be used again.
     public mutating func reset() { count = 0 }
 

@@ -108,16 +108,32 @@ struct AgeArmorEncoder: ~Copyable {
 struct AgeArmorSource<Source: ByteSource & ~Copyable>: ByteSource, ~Copyable {
     private var input: InputBuffer<Source>
     private var state = State.before
+    /// A decoded line of which the first `taken` bytes have been handed out: for outputs with little room.
+    private var pending: [UInt8] = []
+    private var taken = 0
 
     private enum State { case before, inside, after }
+    private static var bytesPerLine: Int { AgeArmor.columns / 4 * 3 }
 
     init(_ input: consuming InputBuffer<Source>) { self.input = input }
 
     mutating func read(into output: inout OutputSpan<UInt8>) throws(SealingError) -> Int {
         if state == .before { try readBegin() }
         let before = output.count
-        while state == .inside, output.freeCapacity >= AgeArmor.columns / 4 * 3 {
-            try readLine(into: &output)
+        while output.freeCapacity > 0 {
+            if taken < pending.count {
+                output.append(pending[taken])
+                taken += 1
+            } else if state != .inside {
+                break
+            } else if output.freeCapacity >= Self.bytesPerLine {
+                try readLine(into: &output)
+            } else {
+                pending = try [UInt8](appending: Self.bytesPerLine) { (line) throws(SealingError) in
+                    try readLine(into: &line)
+                }
+                taken = 0
+            }
         }
         return output.count - before
     }
@@ -147,7 +163,7 @@ struct AgeArmorSource<Source: ByteSource & ~Copyable>: ByteSource, ~Copyable {
         guard (1...AgeArmor.columns).contains(size.content),
             Base64.decode(input.bytes.extracting(0..<size.content), .padded, into: &output)
         else { throw Self.error("a line that is not base64 of at most 64 columns") }
-        let isShort = output.count - before < AgeArmor.columns / 4 * 3
+        let isShort = output.count - before < Self.bytesPerLine
         input.consume(size.whole)
         guard isShort else { return }
         let last = try lineSize()

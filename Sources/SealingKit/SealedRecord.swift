@@ -264,7 +264,9 @@ public enum SealedRecord {
         try RecordHeader(parsing: record, expecting: kind).keyID
     }
 
-    static func seal(
+    /// Returns a record of any kind.
+    /// - Throws: `.limitExceeded` above `maximumFieldSize`.
+    package static func seal(
         _ plaintext: Span<UInt8>, kind: RecordKind, context: RecordContext, key: SealingKey
     ) throws(SealingError) -> [UInt8] {
         guard plaintext.count <= maximumFieldSize else {
@@ -279,7 +281,9 @@ public enum SealedRecord {
         return prefix + message
     }
 
-    static func open(
+    /// Returns the plaintext of a record of any kind.
+    /// - Throws: as `openField`.
+    package static func open(
         _ record: Span<UInt8>, kind: RecordKind, context: RecordContext, keys: some SealingKeySource
     ) throws(SealingError) -> WipedBuffer {
         guard record.count <= maximumFieldSize + overhead(maximumFieldSize) else {

@@ -4,7 +4,7 @@ public import OpenSSLEngine
 ///
 /// `pmr_`, `pmu_` or `pmi_`, then 43 base62 digits of 256 random bits, then 6 base62 digits of their CRC-32:
 /// 53 characters. The checksum lets a reader reject a typing error, and a scanner a false hit, without a database.
-public struct Token: ~Copyable {
+public struct Token: ~Copyable, Sendable {
     /// Whom a token stands for.
     public enum Kind: String, Sendable, CaseIterable {
         case runner = "pmr"

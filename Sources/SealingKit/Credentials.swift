@@ -1,0 +1,181 @@
+internal import Glibc
+public import OpenSSLEngine
+
+/// One token and where it is good for.
+public final class Credential: Sendable {
+    /// The server's base address.
+    public let server: String
+    /// The organization that the token belongs to.
+    public let organization: String
+    /// What a person calls this machine.
+    public let name: String
+    private let token: Token
+
+    public init(server: String, organization: String, name: String, token: consuming Token) {
+        self.server = server
+        self.organization = organization
+        self.name = name
+        self.token = token
+    }
+
+    /// Whom the token stands for.
+    public var kind: Token.Kind { token.kind }
+
+    /// Lets `body` use the token's characters, for the one place that writes them into a request.
+    public func withToken<Result, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result { try Self.lend(token.text, to: body) }
+
+    private static func lend<Result, Failure: Error>(
+        _ text: borrowing Secret, to body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result { try body(text.bytes) }
+}
+
+/// The tokens of a user: `~/.pipemason/credentials.json` (docs/formats/credentials.md).
+public struct Credentials: Sendable {
+    /// At most one for each server and organization.
+    public private(set) var entries: [Credential]
+
+    /// The largest file that is read, in bytes.
+    public static let maximumFileSize = 1 << 16
+    /// The most credentials in a file.
+    public static let maximumEntries = 64
+    /// The longest text member in bytes.
+    public static let maximumTextSize = 255
+    /// The file's name in its directory.
+    public static let fileName = "credentials.json"
+
+    public init(_ entries: [Credential] = []) { self.entries = entries }
+
+    /// Returns the credential for `server`, and for `organization` when one is given.
+    public func find(server: String, organization: String? = nil) -> Credential? {
+        entries.first { $0.server == server && (organization == nil || $0.organization == organization) }
+    }
+
+    /// Adds a credential, in place of the one for the same server and organization.
+    public mutating func set(_ credential: Credential) {
+        entries.removeAll { $0.server == credential.server && $0.organization == credential.organization }
+        entries.append(credential)
+    }
+
+    /// Removes what is there for `server` and `organization`; returns whether there was something.
+    @discardableResult
+    public mutating func remove(server: String, organization: String) -> Bool {
+        let before = entries.count
+        entries.removeAll { $0.server == server && $0.organization == organization }
+        return entries.count < before
+    }
+
+    /// The directory of the current user's credentials, from `HOME`; nil when that is not set.
+    public static var defaultDirectory: String? {
+        guard let home = getenv("HOME"), home.pointee != 0 else { return nil }
+        return String(cString: home) + "/.pipemason"
+    }
+
+    /// Reads the credentials in `directory`; none when there is no such directory or file.
+    /// - Throws: `.notPrivate` when others could have read or exchanged the file; `.malformed`; `.limitExceeded`.
+    public static func load(from directory: String) throws(SealingError) -> Credentials {
+        var status = stat()
+        if lstat(directory, &status) != 0, errno == ENOENT { return Credentials() }
+        let directory = try PrivateDirectory(directory)
+        return try load(from: directory)
+    }
+
+    /// Changes the credentials in `directory` while no one else does, and replaces the file as a whole.
+    public static func update(
+        in directory: String, _ change: (inout Credentials) throws(SealingError) -> Void
+    ) throws(SealingError) {
+        let directory = try PrivateDirectory(directory, create: true)
+        let lock = try directory.lock()
+        var credentials = try load(from: directory)
+        try change(&credentials)
+        guard credentials.entries.count <= maximumEntries else {
+            throw SealingError(.limitExceeded, "at most \(maximumEntries) credentials")
+        }
+        let text = credentials.encoded
+        try directory.replace(fileName, with: text.bytes)
+        _ = consume lock
+    }
+
+    private static func load(from directory: borrowing PrivateDirectory) throws(SealingError) -> Credentials {
+        guard let contents = try directory.read(fileName, maximumSize: maximumFileSize) else { return Credentials() }
+        return try Credentials(parsing: contents.bytes)
+    }
+
+    /// Parses a file's contents. Unknown members and versions are refused: a writer of ours would drop them.
+    /// - Throws: `.malformed`, `.limitExceeded`.
+    public init(parsing bytes: Span<UInt8>) throws(SealingError) {
+        var reader = JSONReader()
+        var version = 0
+        var entries: [Credential]? = nil
+        // The reader consumes values from the outer bytes; nested closures take them as arguments.
+        try reader.object(bytes) { (reader, name) throws(SealingError) in
+            switch name {
+            case "version": version = try reader.integer(bytes)
+            case "credentials": entries = try Self.parseEntries(&reader, bytes)
+            default: throw reader.error()
+            }
+        }
+        try reader.expectEnd(bytes)
+        guard version == 1, let entries else { throw SealingError(.malformed, "not a credentials file of version 1") }
+        self.entries = entries
+    }
+
+    private static func parseEntries(
+        _ reader: inout JSONReader, _ bytes: Span<UInt8>
+    ) throws(SealingError) -> [Credential] {
+        var entries: [Credential] = []
+        try reader.array(bytes) { (reader) throws(SealingError) in
+            guard entries.count < maximumEntries else {
+                throw SealingError(.limitExceeded, "at most \(maximumEntries) credentials")
+            }
+            entries.append(try parseEntry(&reader, bytes))
+        }
+        let places = Set(entries.map { [$0.server, $0.organization] })
+        guard places.count == entries.count else {
+            throw SealingError(.malformed, "two credentials for one server and organization")
+        }
+        return entries
+    }
+
+    private static func parseEntry(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(SealingError) -> Credential {
+        var texts: [String: String] = [:]
+        var tokenRange: Range<Int>? = nil
+        try reader.object(bytes) { (reader, name) throws(SealingError) in
+            switch name {
+            case "server", "organization", "name":
+                let text = try reader.string(bytes)
+                guard text.utf8.count <= maximumTextSize, text.unicodeScalars.allSatisfy({ $0.value >= 0x20 }) else {
+                    throw reader.error()
+                }
+                texts[name] = text
+            case "token": tokenRange = try reader.plainString(bytes)
+            default: throw reader.error()
+            }
+        }
+        guard let server = texts["server"], let tokenRange else { throw reader.error() }
+        return Credential(
+            server: server, organization: texts["organization"] ?? "", name: texts["name"] ?? "",
+            token: try Token(parsing: bytes.extracting(tokenRange)))
+    }
+
+    /// The file's contents.
+    public var encoded: WipedBuffer {
+        // Escapes make a text at most six times as long.
+        var buffer = WipedBuffer(capacity: 64 + entries.count * (128 + 3 * 6 * Self.maximumTextSize + Token.length))
+        Self.append("{\"version\":1,\"credentials\":[", to: &buffer)
+        for (index, entry) in entries.enumerated() {
+            let server = jsonString(entry.server)
+            let organization = jsonString(entry.organization)
+            Self.append((index == 0 ? "\n" : ",\n") + "{\"server\":\(server),", to: &buffer)
+            Self.append("\"organization\":\(organization),\"name\":\(jsonString(entry.name)),", to: &buffer)
+            Self.append("\"token\":\"", to: &buffer)
+            entry.withToken { buffer.append($0) }
+            Self.append("\"}", to: &buffer)
+        }
+        Self.append("\n]}\n", to: &buffer)
+        return buffer
+    }
+
+    private static func append(_ text: String, to buffer: inout WipedBuffer) { buffer.append(Array(text.utf8).span) }
+}

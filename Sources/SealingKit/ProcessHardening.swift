@@ -1,0 +1,13 @@
+internal import CSealing
+
+/// What a process that handles keys does first.
+public enum ProcessHardening {
+    /// Makes the process leave no core dump, and its memory closed to other processes of the same user.
+    ///
+    /// Children do not inherit keys either: the toolkit opens every descriptor close-on-exec, and exec replaces memory.
+    /// - Throws: `.inputOutput` when the system refuses.
+    public static func forbidDumps() throws(SealingError) {
+        let failure = pm_forbid_dumps()
+        guard failure == 0 else { throw .system("prctl or setrlimit", failure) }
+    }
+}
