@@ -1,17 +1,17 @@
 internal import OpenSSLEngine
 
 /// One recipient stanza of an age header.
-struct AgeStanza: Sendable, Equatable {
-    var type: String
+package struct AgeStanza: Sendable, Equatable {
+    package var type: String
     /// What follows the type on the first line.
-    var arguments: [String]
-    var body: [UInt8]
+    package var arguments: [String]
+    package var body: [UInt8]
 }
 
 /// The header of an age file (age-encryption.org/v1, "Header").
 ///
 /// The parser takes only the canonical form: whatever it accepts, `encoded` would write byte for byte.
-struct AgeHeader: Sendable, Equatable {
+package struct AgeHeader: Sendable, Equatable {
     static let versionLine: StaticString = "age-encryption.org/v1\n"
     /// The largest header that is read, in bytes: room for about 1,200 X25519 recipients.
     static let maximumSize = 1 << 17
@@ -20,8 +20,8 @@ struct AgeHeader: Sendable, Equatable {
     static let columns = 64
     static let macSize = 32
 
-    var stanzas: [AgeStanza]
-    var mac: [UInt8]
+    package var stanzas: [AgeStanza]
+    package var mac: [UInt8]
 
     /// How many bytes a parsed header took, its last line end included.
     let count: Int
@@ -46,7 +46,7 @@ struct AgeHeader: Sendable, Equatable {
 
     /// Parses a header that ends at the end of `bytes`.
     /// - Throws: `.malformed`, `.limitExceeded`.
-    init(parsing bytes: Span<UInt8>) throws(SealingError) {
+    package init(parsing bytes: Span<UInt8>) throws(SealingError) {
         guard try Self.end(in: bytes) == bytes.count, bytes.count <= Self.maximumSize else {
             throw SealingError(.malformed, "the age header is cut short")
         }
@@ -98,7 +98,7 @@ struct AgeHeader: Sendable, Equatable {
     }
 
     /// The whole header.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         authenticatedBytes + Array(" ".utf8) + Array(Base64.encode(mac.span, .unpadded).utf8) + Array("\n".utf8)
     }
 

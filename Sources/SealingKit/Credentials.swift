@@ -11,7 +11,15 @@ public final class Credential: Sendable {
     public let name: String
     private let token: Token
 
-    public init(server: String, organization: String, name: String, token: consuming Token) {
+    /// - Throws: `.malformed` when a text has more than `Credentials.maximumTextSize` bytes or a control character.
+    public init(
+        server: String, organization: String, name: String, token: consuming Token
+    ) throws(SealingError) {
+        for text in [server, organization, name] {
+            guard text.utf8.count <= Credentials.maximumTextSize,
+                text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+            else { throw SealingError(.malformed, "a text that a credentials file does not hold") }
+        }
         self.server = server
         self.organization = organization
         self.name = name
@@ -143,20 +151,15 @@ public struct Credentials: Sendable {
         var tokenRange: Range<Int>? = nil
         try reader.object(bytes) { (reader, name) throws(SealingError) in
             switch name {
-            case "server", "organization", "name":
-                let text = try reader.string(bytes)
-                guard text.utf8.count <= maximumTextSize, text.unicodeScalars.allSatisfy({ $0.value >= 0x20 }) else {
-                    throw reader.error()
-                }
-                texts[name] = text
+            case "server", "organization", "name": texts[name] = try reader.string(bytes)
             case "token": tokenRange = try reader.plainString(bytes)
             default: throw reader.error()
             }
         }
         guard let server = texts["server"], let tokenRange else { throw reader.error() }
-        return Credential(
+        return try Credential(
             server: server, organization: texts["organization"] ?? "", name: texts["name"] ?? "",
-            token: try Token(parsing: bytes.extracting(tokenRange)))
+            token: Token(parsing: bytes.extracting(tokenRange)))
     }
 
     /// The file's contents.

@@ -159,7 +159,6 @@ public func readAll(_ descriptor: CInt, maximumSize: Int, name: String) throws(S
 /// the destination, which `commit` flushes and renames. Without `commit` it is removed.
 public struct OutputFile: ~Copyable, ByteSink {
     private let file: TemporaryFile
-    private let directory: CInt
     private var sink: DescriptorSink
 
     /// Prepares to replace `path`.
@@ -179,40 +178,35 @@ public struct OutputFile: ~Copyable, ByteSink {
         guard !name.isEmpty else { throw SealingError(.inputOutput, "\(path) names no file") }
         let directory = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw .system("open \(parent)", errno) }
-        let file: TemporaryFile
-        do throws(SealingError) {
-            file = try TemporaryFile(in: directory, for: name)
-        } catch {
-            close(directory)
-            throw error
-        }
-        self.directory = directory
+        file = try TemporaryFile(in: directory, ownsDirectory: true, for: name)
         sink = DescriptorSink(file.descriptor)
-        self.file = file
     }
 
     public mutating func write(_ bytes: Span<UInt8>) throws(SealingError) { try sink.write(bytes) }
 
     /// Flushes the bytes to disk and gives the file its name.
     public func commit() throws(SealingError) { try file.commit() }
-
-    deinit { close(directory) }
 }
 
 /// A file with a random name in a directory, mode 0600, which is removed unless it is committed.
 private final class TemporaryFile {
     let descriptor: CInt
-    /// Borrowed; outlives this object.
+    /// Closed in `deinit` when it is ours; otherwise it outlives this object.
     private let directory: CInt
+    private let ownsDirectory: Bool
     private let name: String
     private let destination: String
     private var isCommitted = false
 
-    init(in directory: CInt, for destination: String) throws(SealingError) {
+    init(in directory: CInt, ownsDirectory: Bool = false, for destination: String) throws(SealingError) {
         let suffix: [UInt8]
-        do { suffix = try Random.publicBytes(count: 12) } catch { throw SealingError(error) }
+        do { suffix = try Random.publicBytes(count: 12) } catch {
+            if ownsDirectory { close(directory) }
+            throw SealingError(error)
+        }
         name = "." + destination + "." + Hex.encode(suffix.span)
         self.directory = directory
+        self.ownsDirectory = ownsDirectory
         self.destination = destination
         descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -235,5 +229,6 @@ private final class TemporaryFile {
     deinit {
         if descriptor >= 0 { close(descriptor) }
         if !isCommitted { unlinkat(directory, name, 0) }
+        if ownsDirectory { close(directory) }
     }
 }
