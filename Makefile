@@ -13,7 +13,7 @@ DESTDIR ?=
 SWIFT ?= swift
 
 release := .build/release/pipemason
-sources := Sources Tests Package.swift
+sources := Sources Tests Fuzz Package.swift
 
 .PHONY: build
 build: deps ## build the program in release mode
@@ -43,8 +43,12 @@ architecture: ## check imports against ARCHITECTURE.md
 	scripts/check-architecture.sh
 
 .PHONY: unit-test
-unit-test: build ## run the test suites
-	PIPEMASON_BINARY=$(CURDIR)/$(release) $(SWIFT) test --disable-xctest
+unit-test: build peers ## run the test suites
+	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_REQUIRE_PEERS=1 $(SWIFT) test --disable-xctest
+
+.PHONY: peers
+peers: ## install the other implementations that the toolkit is tested against
+	@scripts/install-peers.sh
 
 .PHONY: test-large
 test-large: build ## run the memory tests at full size (many minutes)

@@ -7,6 +7,9 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// As above, and stored spans' lifetimes are written down: key bytes are lent, not copied.
+let lending = swift + [.enableExperimentalFeature("Lifetimes")]
+
 /// The filter is one static file that starts in milliseconds (see ARCHITECTURE.md, "Start-up").
 let staticExecutable: [LinkerSetting] = [
     .unsafeFlags(
@@ -30,11 +33,13 @@ let package = Package(
     targets: [
         // System libraries: one Swift module imports each.
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
         .target(name: "CSystem"),
+        .target(name: "CSealing"),
 
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
@@ -49,11 +54,24 @@ let package = Package(
             dependencies: ["RedactionKit", .product(name: "Logging", package: "swift-log")],
             swiftSettings: swift),
 
+        // The crypto toolkit.
+        .target(name: "OpenSSLEngine", dependencies: ["COpenSSL"], swiftSettings: lending),
+        .target(name: "SealingKit", dependencies: ["OpenSSLEngine", "CSealing"], swiftSettings: lending),
+        .target(
+            name: "SealingCommands",
+            dependencies: [
+                "SealingKit", "OpenSSLEngine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: lending),
+        .target(
+            name: "SealingFuzz", dependencies: ["SealingKit", "SealingCommands", "OpenSSLEngine"],
+            path: "Fuzz/SealingFuzz", swiftSettings: lending),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -62,7 +80,13 @@ let package = Package(
         // Tests.
         .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),
         .testTarget(
-            name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift),
+            name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift
+        ),
         .testTarget(name: "CommandTests", dependencies: ["pipemason"], swiftSettings: swift),
+        .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
+        .testTarget(
+            name: "SealingKitTests",
+            dependencies: ["SealingKit", "OpenSSLEngine", "SealingFuzz", "CSealingTestSupport", "pipemason"],
+            swiftSettings: lending),
     ]
 )

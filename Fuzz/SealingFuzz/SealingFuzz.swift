@@ -1,5 +1,5 @@
-internal import SealingCommands
 internal import OpenSSLEngine
+internal import SealingCommands
 internal import SealingKit
 
 /// Entry points for the parsers of hostile input. A fuzzer and `swift test` both call them.
@@ -23,7 +23,8 @@ public enum SealingFuzz {
     public static func ageFile(_ bytes: Span<UInt8>) {
         var output = MemorySink()
         guard let identity = try? AgeIdentity.generate() else { return }
-        let opened: Void? = try? Age.open(from: MemorySource(copy(bytes)), to: &output, with: AgeKeys(identities: [identity]))
+        let opened: Void? = try? Age.open(
+            from: MemorySource(copy(bytes)), to: &output, with: AgeKeys(identities: [identity]))
         precondition(opened == nil && output.bytes.isEmpty)
     }
 
@@ -62,7 +63,9 @@ public enum SealingFuzz {
     public static func keyFile(_ bytes: Span<UInt8>) {
         guard let file = try? KeyFile(parsing: bytes) else { return }
         let text = file.text
-        guard let again = try? KeyFile(parsing: text.bytes) else { preconditionFailure("a key file was not written well") }
+        guard let again = try? KeyFile(parsing: text.bytes) else {
+            preconditionFailure("a key file was not written well")
+        }
         precondition(again.entries.map(\.key.id) == file.entries.map(\.key.id))
         precondition(again.entries.map(\.state) == file.entries.map(\.state))
     }

@@ -100,7 +100,8 @@ struct SealCommand: ParsableCommand {
     @Flag(help: "Write an age file.")
     var age = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Seal to this age1… recipient; repeatable.", valueName: "recipient"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("Seal to this age1… recipient; repeatable.", valueName: "recipient"))
     var recipient: [String] = []
 
     @Flag(name: .shortAndLong, help: "Write ASCII armor (with --age).")

@@ -32,7 +32,8 @@ struct TokenCommand: ParsableCommand {
     }
 
     struct Hash: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print the SHA-256 of a token, as the server keeps it.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print the SHA-256 of a token, as the server keeps it.")
         @OptionGroup var source: TokenSource
 
         func run() throws {

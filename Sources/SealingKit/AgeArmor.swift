@@ -18,7 +18,9 @@ enum AgeArmor {
     ///
     /// An armored file that something was put before is recognised within the first kilobyte, so that the error
     /// names the armor.
-    static func isArmored<Source: ByteSource & ~Copyable>(_ input: inout InputBuffer<Source>) throws(SealingError) -> Bool {
+    static func isArmored<Source: ByteSource & ~Copyable>(_ input: inout InputBuffer<Source>) throws(SealingError)
+        -> Bool
+    {
         _ = try input.require(AgeHeader.versionLine.utf8CodeUnitCount)
         if isBinary(input.bytes) { return false }
         _ = try input.require(maximumWhitespace + begin.count)

@@ -91,7 +91,8 @@ public struct Cobblestone: ~Copyable {
     /// Appends the next sealed chunk to `output`.
     ///
     /// A chunk of exactly `chunkSize` bytes is followed by another; a shorter one, which may be empty, is the last.
-    public mutating func sealChunk(_ plaintext: Span<UInt8>, into output: inout OutputSpan<UInt8>) throws(SealingError) {
+    public mutating func sealChunk(_ plaintext: Span<UInt8>, into output: inout OutputSpan<UInt8>) throws(SealingError)
+    {
         precondition(!isFinished && plaintext.count <= Self.chunkSize)
         let nonce = nextNonce
         do {

@@ -146,7 +146,8 @@ public struct Credentials: Sendable {
         return entries
     }
 
-    private static func parseEntry(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(SealingError) -> Credential {
+    private static func parseEntry(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(SealingError) -> Credential
+    {
         var texts: [String: String] = [:]
         var tokenRange: Range<Int>? = nil
         try reader.object(bytes) { (reader, name) throws(SealingError) in

@@ -193,7 +193,8 @@ enum Base62 {
     static let width32 = 6
 
     /// Appends the 43 digits of the big-endian integer in `bytes` (32 of them), which is zero afterwards.
-    static func encode(consuming bytes: inout MutableSpan<UInt8>, into output: inout MutableSpan<UInt8>, at start: Int) {
+    static func encode(consuming bytes: inout MutableSpan<UInt8>, into output: inout MutableSpan<UInt8>, at start: Int)
+    {
         precondition(bytes.count == 32)
         for position in stride(from: width256 - 1, through: 0, by: -1) {
             var remainder: UInt32 = 0

@@ -162,7 +162,9 @@ struct RecordHeader {
     /// Parses the start of a record.
     /// - Throws: `.malformed` when it is cut, is not a record, or has another kind than expected.
     init(parsing bytes: Span<UInt8>, expecting kind: RecordKind) throws(SealingError) {
-        guard bytes.count >= Self.size else { throw SealingError(.malformed, "a record has at least \(Self.size) bytes") }
+        guard bytes.count >= Self.size else {
+            throw SealingError(.malformed, "a record has at least \(Self.size) bytes")
+        }
         for index in 0..<4 where bytes[index] != Self.magic.utf8Start[index] {
             throw SealingError(.malformed, "not a pms1 record")
         }

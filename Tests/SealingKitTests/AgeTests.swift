@@ -197,7 +197,8 @@ struct AgeTests {
             HeaderCase(name: "no recipient", lines: [HeaderCase.version, HeaderCase.mac]),
             HeaderCase(name: "another version", lines: ["age-encryption.org/v2", "-> a", "", HeaderCase.mac]),
             HeaderCase(name: "carriage return", lines: [HeaderCase.version + "\r", "-> a", "", HeaderCase.mac]),
-            HeaderCase(name: "carriage return in a recipient", lines: [HeaderCase.version, "-> a\r", "", HeaderCase.mac]),
+            HeaderCase(
+                name: "carriage return in a recipient", lines: [HeaderCase.version, "-> a\r", "", HeaderCase.mac]),
             HeaderCase(name: "no arguments", lines: [HeaderCase.version, "-> ", "", HeaderCase.mac]),
             HeaderCase(name: "no space", lines: [HeaderCase.version, "->a", "", HeaderCase.mac]),
             HeaderCase(name: "two spaces", lines: [HeaderCase.version, "-> a  b", "", HeaderCase.mac]),
@@ -207,7 +208,8 @@ struct AgeTests {
             HeaderCase(name: "padding", lines: [HeaderCase.version, "-> a", "QQ==", HeaderCase.mac]),
             HeaderCase(name: "not canonical base64", lines: [HeaderCase.version, "-> a", "QR", HeaderCase.mac]),
             HeaderCase(
-                name: "a full last line", lines: [HeaderCase.version, "-> a", String(repeating: "A", count: 64), HeaderCase.mac]),
+                name: "a full last line",
+                lines: [HeaderCase.version, "-> a", String(repeating: "A", count: 64), HeaderCase.mac]),
             HeaderCase(
                 name: "a line that is too long",
                 lines: [HeaderCase.version, "-> a", String(repeating: "A", count: 68), "", HeaderCase.mac]),
@@ -233,7 +235,8 @@ struct AgeTests {
         let fileKey = try Secret.random(count: 16)
         var header = AgeHeader(stanzas: [
             AgeStanza(type: "grease", arguments: [visible, "1"], body: TestBytes.make(100)),
-            AgeStanza(type: "x25519", arguments: [], body: []), AgeStanza(type: "SCRYPT", arguments: [], body: TestBytes.make(48)),
+            AgeStanza(type: "x25519", arguments: [], body: []),
+            AgeStanza(type: "SCRYPT", arguments: [], body: TestBytes.make(48)),
             try identity.recipient.wrap(fileKey),
         ])
         header.mac = try header.authenticationCode(fileKey: fileKey)
@@ -272,7 +275,8 @@ struct AgeTests {
         let passphrase = try Passphrase(Array("x".utf8).span)
         let scrypt = try passphrase.wrap(fileKey, logN: 10)
         let salt = scrypt.arguments[0]
-        for work in ["", "0", "010", "+10", "-1", "0x0a", "10 ", "1e1", "256", "99999999999999999999"] where !work.contains(" ") {
+        for work in ["", "0", "010", "+10", "-1", "0x0a", "10 ", "1e1", "256", "99999999999999999999"]
+        where !work.contains(" ") {
             variants.append(AgeStanza(type: "scrypt", arguments: [salt, work], body: scrypt.body))
         }
         variants += [
@@ -316,7 +320,9 @@ struct AgeTests {
         let file = try sealAge(plaintext, for: .publicKeys([identity.recipient]), armored: true)
         let text = String(decoding: file, as: UTF8.self)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        #expect(lines[0] == "-----BEGIN AGE ENCRYPTED FILE-----" && lines.suffix(2) == ["-----END AGE ENCRYPTED FILE-----", ""])
+        #expect(
+            lines[0] == "-----BEGIN AGE ENCRYPTED FILE-----"
+                && lines.suffix(2) == ["-----END AGE ENCRYPTED FILE-----", ""])
         #expect(lines.dropFirst().dropLast(3).allSatisfy { $0.count == 64 })
         let accepted: [String] = [
             text, String(text.dropLast()), text.replacing("\n", with: "\r\n"), " \n\t\r\n\(text)", "\(text)\n \r\n\t",

@@ -41,14 +41,16 @@ struct CredentialsTests {
         try store(Token.generate(.user))
         try store(Token.generate(.user), server: "https://two.test")
         #expect(try Credentials.load(from: directory).entries.map(\.kind) == [.user, .user])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == [".lock", "credentials.json"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == [".lock", "credentials.json"])
         try Credentials.update(in: directory) { (all) throws(SealingError) in
             _ = all.remove(server: "https://two.test", organization: "acme")
         }
         #expect(try Credentials.load(from: directory).entries.count == 1)
     }
 
-    @Test("Group or others with any right are refused, with the repair", arguments: [0o640, 0o604, 0o620, 0o601, 0o666])
+    @Test(
+        "Group or others with any right are refused, with the repair", arguments: [0o640, 0o604, 0o620, 0o601, 0o666])
     func fileMode(_ bits: Int) throws {
         try store(Token.generate(.runner))
         let path = directory + "/credentials.json"

@@ -27,7 +27,9 @@ struct EncodingTests {
         #expect(Base64.decode(Array("+/8".utf8).span, .urlSafe) == nil)
     }
 
-    @Test("Base64 that is not canonical is refused", arguments: ["Zh==", "Zm9=", "Z", "Zg=", "Zg===", "====", "Zm 9", "Zm9v\n"])
+    @Test(
+        "Base64 that is not canonical is refused",
+        arguments: ["Zh==", "Zm9=", "Z", "Zg=", "Zg===", "====", "Zm 9", "Zm9v\n"])
     func base64Refusals(_ text: String) {
         #expect(Base64.decode(Array(text.utf8).span, .padded) == nil)
     }

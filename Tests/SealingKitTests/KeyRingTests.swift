@@ -187,7 +187,8 @@ struct KeyRingTests {
         try await ring.create("acme", now: 1)
         try await put(1)
         let backup = try directory.read("ring")
-        let record = (await ring.store.records(of: "acme", under: try ring.open("acme").primary.id, after: nil, limit: 1))[0]
+        let record =
+            (await ring.store.records(of: "acme", under: try ring.open("acme").primary.id, after: nil, limit: 1))[0]
         try await ring.create("beta", now: 1)
         let report = try await ring.shred("acme")
         #expect(report.keys.count == 2 && report.keks == [ring.keks.primary.id] && report.keksInUse == report.keks)
@@ -209,7 +210,8 @@ struct KeyRingTests {
         #expect(try parseKeyRing(text).encoded == text)
         let open = try directory.write("open", text, mode: 0o644)
         #expect(try code { _ = try KeyRingFile(open) } == .notPrivate)
-        for bad in ["", "pipemason-ring 2\n", "pipemason-ring 1", "pipemason-ring 1\nkey a\n", "pipemason-ring 1\nx\n"] {
+        for bad in ["", "pipemason-ring 2\n", "pipemason-ring 1", "pipemason-ring 1\nkey a\n", "pipemason-ring 1\nx\n"]
+        {
             #expect(try code { _ = try parseKeyRing(Array(bad.utf8)) } == .malformed)
         }
     }

@@ -68,7 +68,8 @@ struct AgePeerTests {
         let output = directory.file("plain")
         let age = try #require(Programs.age)
         let opened = try run(
-            "/bin/sh", ["-c", "(sleep 0.5; echo '\(words)'; sleep 1) | script -qec \"\(age) -d -o \(output) \(ours)\" /dev/null"])
+            "/bin/sh",
+            ["-c", "(sleep 0.5; echo '\(words)'; sleep 1) | script -qec \"\(age) -d -o \(output) \(ours)\" /dev/null"])
         #expect(opened.status == 0, "\(opened.text)")
         #expect(try directory.read("plain") == plaintext)
         let sealed = directory.file("theirs.age")
@@ -112,9 +113,11 @@ struct PythonPeerTests {
             b = bytes.fromhex
 
             """
-        let loop = "\nfor line in sys.stdin:\n    words = [b(w[1:]) for w in line.split()]\n    print(answer(*words).hex())\n"
+        let loop =
+            "\nfor line in sys.stdin:\n    words = [b(w[1:]) for w in line.split()]\n    print(answer(*words).hex())\n"
         let outcome = try run(
-            #require(Programs.python), ["-c", imports + script + loop], input: Array(lines.joined(separator: "\n").utf8))
+            #require(Programs.python), ["-c", imports + script + loop], input: Array(lines.joined(separator: "\n").utf8)
+        )
         #expect(outcome.status == 0, "\(outcome.errors)")
         return outcome.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
     }
@@ -202,11 +205,16 @@ struct PythonPeerTests {
 
     @Test(
         "AEAD, both directions",
-        arguments: [(AEADAlgorithm.aes256GCM, "AESGCM"), (.aes128GCM, "AESGCM"), (.chacha20Poly1305, "ChaCha20Poly1305")])
+        arguments: [
+            (AEADAlgorithm.aes256GCM, "AESGCM"), (.aes128GCM, "AESGCM"), (.chacha20Poly1305, "ChaCha20Poly1305"),
+        ])
     func aead(_ algorithm: AEADAlgorithm, _ name: String) throws {
         var bytes = TestBytes(seed: 11)
         let messages = [0, 1, 15, 16, 17, 1000, 16_384, 100_000].map { size in
-            (key: bytes.array(algorithm.keySize), nonce: bytes.array(12), aad: bytes.array(size % 40), plain: bytes.array(size))
+            (
+                key: bytes.array(algorithm.keySize), nonce: bytes.array(12), aad: bytes.array(size % 40),
+                plain: bytes.array(size)
+            )
         }
         let theirs = try python(
             "def answer(k, n, a, p): return \(name)(k).encrypt(n, p, a)",
@@ -241,7 +249,10 @@ struct PythonPeerTests {
     func derivations() throws {
         var bytes = TestBytes(seed: 17)
         let inputs = (0..<40).map { index in
-            (key: bytes.array(1 + index * 5), salt: bytes.array(index * 3), info: bytes.array(index * 20), count: 1 + index * 60)
+            (
+                key: bytes.array(1 + index * 5), salt: bytes.array(index * 3), info: bytes.array(index * 20),
+                count: 1 + index * 60
+            )
         }
         for (function, name) in [(HashFunction.sha256, "SHA256"), (.sha512, "SHA512")] {
             let expected = try python(

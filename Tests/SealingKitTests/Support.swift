@@ -130,9 +130,9 @@ enum Programs {
     /// Set by `make test`: a missing program is then a failure and not a skipped test.
     static let areRequired = ProcessInfo.processInfo.environment["PIPEMASON_REQUIRE_PEERS"] == "1"
 
-    /// The built `pipemason`, beside the test bundle or named by PIPEMASON_EXECUTABLE.
+    /// The built `pipemason`, beside the test bundle or named by PIPEMASON_BINARY.
     static let pipemason: String? = {
-        if let named = ProcessInfo.processInfo.environment["PIPEMASON_EXECUTABLE"] { return named }
+        if let named = ProcessInfo.processInfo.environment["PIPEMASON_BINARY"] { return named }
         let directory = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
         let candidates = [directory + "/pipemason", root + "/.build/debug/pipemason"]
         return candidates.first { candidate in
@@ -146,7 +146,7 @@ enum Programs {
     static let age = find("age")
     static let ageKeygen = find("age-keygen")
 
-    /// A Python with `cryptography` 50 or later: what `Scripts/install-peers` makes.
+    /// A Python with `cryptography` 50 or later: what `scripts/install-peers.sh` makes.
     static let python: String? = {
         if let named = ProcessInfo.processInfo.environment["PIPEMASON_PEER_PYTHON"] { return named }
         let candidate = root + "/.build/peers/bin/python"
@@ -172,7 +172,7 @@ extension Trait where Self == ConditionTrait {
 
     /// Needs Python's `cryptography`; likewise.
     static var needsPython: Self {
-        .enabled(if: Programs.areRequired || Programs.python != nil, "run Scripts/install-peers")
+        .enabled(if: Programs.areRequired || Programs.python != nil, "run scripts/install-peers.sh")
     }
 
     /// Needs the built `pipemason`; likewise.

@@ -70,7 +70,8 @@ struct TokenTests {
         var checksum = CRC32.checksum(digits.span)
         var suffix: [UInt8] = []
         for _ in 0..<6 {
-            suffix.insert(Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)[Int(checksum % 62)], at: 0)
+            suffix.insert(
+                Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)[Int(checksum % 62)], at: 0)
             checksum /= 62
         }
         let text = Array("pmr_".utf8) + digits + suffix

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CSystem
 internal import Glibc
+internal import SealingCommands
 
 /// The command line.
 struct Pipemason: ParsableCommand {
@@ -13,7 +14,7 @@ struct Pipemason: ParsableCommand {
             pipemason scrub --check .               a gate: status 1 if there is a secret
             """,
         version: Version.text,
-        subcommands: [Scrub.self, Rules.self, Completions.self],
+        subcommands: [Scrub.self, Rules.self, Completions.self] + SealingCommands.all,
         defaultSubcommand: Scrub.self)
 
     /// Runs the command line and ends the process.
