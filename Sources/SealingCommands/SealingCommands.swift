@@ -166,26 +166,28 @@ struct PassphraseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read the passphrase from the first line of a file.", valueName: "file"))
     var passphraseFile: String?
 
-    @Option(help: ArgumentHelp("Read the passphrase from a file descriptor.", valueName: "number"))
-    var passphraseFd: Int32?
+    @Option(
+        name: .customLong("passphrase-fd"),
+        help: ArgumentHelp("Read the passphrase from a file descriptor.", valueName: "number"))
+    var descriptor: Int32?
 
     func validate() throws {
-        if passphraseFile != nil, passphraseFd != nil {
-            throw ValidationError("--passphrase-file and --passphrase-fd exclude each other.")
+        if passphraseFile != nil, descriptor != nil {
+            throw ValidationError("Give one of --passphrase-file and --passphrase-fd.")
         }
     }
 
     /// Whether a source other than the terminal was named.
-    var isGiven: Bool { passphraseFile != nil || passphraseFd != nil }
+    var isGiven: Bool { passphraseFile != nil || descriptor != nil }
 
     /// Reads the passphrase, from the terminal when nothing was named; twice when it is `new`.
     func read(new: Bool) throws(SealingError) -> Passphrase {
         if let passphraseFile {
             return try Self.parse(try readNamedFile(passphraseFile, maximumSize: Passphrase.maximumSize + 2))
         }
-        if let passphraseFd {
+        if let descriptor {
             return try Self.parse(
-                try readAll(passphraseFd, maximumSize: Passphrase.maximumSize + 2, name: "the passphrase"))
+                try readAll(descriptor, maximumSize: Passphrase.maximumSize + 2, name: "the passphrase"))
         }
         let first = try Terminal.readPassphrase("Passphrase: ")
         if new {
