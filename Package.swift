@@ -78,7 +78,12 @@ let package = Package(
         .executableTarget(name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
 
         // Tests.
-        .testTarget(name: "RedactionKitTests", dependencies: ["RedactionKit", "RuleFiles"], swiftSettings: swift),
+        .testTarget(
+            name: "RedactionKitTests", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"], swiftSettings: swift),
+        .testTarget(
+            name: "RedactionLoggingTests",
+            dependencies: ["RedactionLogging", "RedactionKit", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swift),
         .testTarget(
             name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift
         ),

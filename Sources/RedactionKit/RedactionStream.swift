@@ -40,6 +40,8 @@ public struct RedactionStream: ~Copyable {
     public private(set) var bytesIn: UInt64 = 0
     /// Secrets redacted so far.
     public private(set) var findingCount = 0
+    /// Memory of the buffer in bytes, which `Limits` bound.
+    var bufferCapacity: Int { capacity }
 
     /// Largest piece of input that is examined at once, in bytes.
     private static let step = 256 * 1024

@@ -31,6 +31,9 @@ final class Scanner {
     /// For each rule with a pattern: no match begins before this offset of the current text.
     var searchedTo: [Int: Int] = [:]
 
+    /// Takes the place of the prefilter, in tests; see `ReferenceScanner`.
+    var examiner: ((Scanner, inout Pass) -> Void)?
+
     private static let candidateCapacity = 4096
 
     init(rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil) {
@@ -49,6 +52,7 @@ final class Scanner {
         let text = pass.text
         if text.count == 0 { return }
         if pass.depth == 0 { searchedTo.removeAll(keepingCapacity: true) }
+        if let examiner { return examiner(self, &pass) }
         while candidateBuffers.count <= pass.depth { candidateBuffers.append(.allocate(capacity: Self.candidateCapacity)) }
         let candidates = candidateBuffers[pass.depth]
         var from = max(0, pass.lower - limits.context)
@@ -77,7 +81,7 @@ final class Scanner {
     }
 
     @inline(__always)
-    private func fragment(_ pass: inout Pass, _ family: CompiledRules.Family, _ id: Int, _ start: Int) {
+    func fragment(_ pass: inout Pass, _ family: CompiledRules.Family, _ id: Int, _ start: Int) {
         switch family {
         case .assignment: assignment(&pass, wordAt: start, fragment: id)
         case .inner: innerAnchor(&pass, at: start)
