@@ -65,6 +65,7 @@ extension Scanner {
     func keyLines(_ pass: inout Pass, after index: Int) {
         guard let rule = rules.privateKey else { return }
         let text = pass.text
+        guard text.hasFolded("private-lines:", at: index) else { return }
         var i = index
         while i < text.count, text[i] != .lineFeed, i - index < 40 { i += 1 }
         guard i < text.count, text[i] == .lineFeed else { return }
@@ -85,7 +86,10 @@ extension Scanner {
     private func follow(_ pass: inout Pass, _ block: KeyBlock, redactedFrom start: Int, from index: Int, rule: Int) {
         var block = block
         let outcome = advance(&block, &pass, from: index, spanStart: start, rule: rule)
-        pass.blockEnd = max(pass.blockEnd, outcome.end)
+        if outcome.end > pass.blockEnd {
+            pass.blockStart = start
+            pass.blockEnd = outcome.end
+        }
         if outcome.isOpen {
             pass.open = Opening(construct: .key(block, rule: rule), start: start, end: outcome.end)
             pass.holdFrom(outcome.end)

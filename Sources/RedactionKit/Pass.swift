@@ -13,6 +13,8 @@ struct Pass {
     var hold: Int
     /// End of the last atom that was decoded.
     var atomEnd = 0
+    /// End of the last UTF-16 text.
+    var wideEnd = 0
     /// End of the last run that was examined.
     var runEnd = 0
     /// End of the last run that was examined because of an anchor inside it.
@@ -21,7 +23,8 @@ struct Pass {
     var longValueEnd = 0
     /// Where the current piece of an over-long run begins; runs are not followed back beyond it.
     var pieceStart: Int
-    /// End of the last key block; candidates before it are part of it.
+    /// The last key block; candidates in it are part of it.
+    var blockStart = 0
     var blockEnd = 0
     /// A construct that is still open at the end of the text, where its redaction began and how far it reaches.
     var open: Opening?
@@ -34,6 +37,10 @@ struct Pass {
         self.pieceStart = pieceStart
         hold = text.count
     }
+
+    /// Whether the candidate at `index` lies in a key block.
+    @inline(__always)
+    func isInBlock(_ index: Int) -> Bool { index < blockEnd && index >= blockStart }
 
     /// Whether a construct that ends at `index` is complete there.
     @inline(__always)

@@ -206,8 +206,19 @@ public struct RedactionStream: ~Copyable {
                 open = nil
                 return true
             }
-            pass.spans.removeAll()
             i = outcome.end
+            if origin + UInt64(released) != redactedTo {
+                // Nothing of the block had been redacted, since its first line had not ended: it gets its placeholder now.
+                if outcome.isOpen {
+                    pass.open = Opening(construct: .key(block, rule: rule), start: released, end: i)
+                    pass.holdFrom(i)
+                }
+                pass.blockEnd = i
+                pieceStart = i
+                open = nil
+                return true
+            }
+            pass.spans.removeAll()
             if outcome.isOpen {
                 swallow(to: i)
                 open = .key(block, rule: rule)

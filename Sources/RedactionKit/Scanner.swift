@@ -65,10 +65,10 @@ final class Scanner {
                 let start = Int(candidate.start)
                 switch pm_kind(rawValue: UInt32(candidate.kind)) {
                 case PM_RUN: run(&pass, start, Int(candidate.end), scanStart: from, flags: candidate.flags)
-                case PM_AT: if start >= pass.blockEnd { address(&pass, at: start) }
-                case PM_ESCAPE: if start >= pass.blockEnd { escape(&pass, at: start) }
+                case PM_AT: if !pass.isInBlock(start) { address(&pass, at: start) }
+                case PM_ESCAPE: if !pass.isInBlock(start) { escape(&pass, at: start) }
                 default:
-                    if start >= pass.blockEnd {
+                    if !pass.isInBlock(start) {
                         for family in rules.families[Int(candidate.id)] { fragment(&pass, family, Int(candidate.id), start) }
                     }
                 }
@@ -145,7 +145,7 @@ final class Scanner {
         let text = pass.text
         var start = start
         if end <= pass.lower, end < text.count { return }
-        if start < pass.blockEnd { start = min(pass.blockEnd, end) }
+        if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
 
         var piece = start
         while end - piece > limits.run {

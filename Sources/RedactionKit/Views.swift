@@ -162,7 +162,7 @@ extension Scanner {
         guard pass.depth <= limits.nesting, index >= pass.atomEnd else { return }
         let text = pass.text
         var start = index
-        let floor = max(pass.atomEnd, index - limits.value, pass.blockEnd)
+        let floor = max(pass.atomEnd, index - limits.value, pass.blockEnd <= index ? pass.blockEnd : 0)
         while start > floor, isAtomByte(text, at: start - 1) { start -= 1 }
 
         // Atoms from `start` on, until the one that holds `index` has ended.
@@ -303,21 +303,21 @@ extension Scanner {
 
     /// The NUL at `index`: decodes the UTF-16 line around it, little- or big-endian.
     func wideText(_ pass: inout Pass, at index: Int) {
-        guard pass.depth <= limits.nesting, index >= pass.atomEnd else { return }
+        guard pass.depth <= limits.nesting, index >= pass.wideEnd else { return }
         let text = pass.text
         // A maximal stretch in which NUL and a printable byte alternate.
         var start = index
-        let floor = max(pass.atomEnd, index - 2 * limits.value)
+        let floor = max(pass.wideEnd, index - 2 * limits.value)
         while start > floor, alternates(text, start - 1, start) { start -= 1 }
         var end = index + 1
         let limit = min(text.count, start + 2 * limits.run)
         while end < limit, alternates(text, end - 1, end) { end += 1 }
         if end == text.count, !pass.isFinal, end < start + 2 * limits.run {
             if end - start >= 4 { pass.holdFrom(start) }
-            pass.atomEnd = end
+            pass.wideEnd = end
             return
         }
-        pass.atomEnd = end
+        pass.wideEnd = end
         guard end - start >= 2 * Self.minimumWide else { return }
         var view = View()
         if text[start] == 0 {

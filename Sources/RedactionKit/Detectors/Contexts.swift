@@ -19,11 +19,17 @@ extension Scanner {
         guard value.count >= 16, rules.providers.hasLength(value.count) else { return }
         let lineStart = text.lineStart(before: valueStart, limit: ProviderIndex.reach)
         guard valueStart - lineStart >= 4 else { return }
-        let context = lineStart..<valueStart
+        var context = lineStart..<valueStart
         // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
         guard followsOperator(text, context, valueStart) else { return }
-        let (found, isWeak) = rules.providers.match(value: text, value, context: context)
+        var (found, isWeak) = rules.providers.match(value: text, value, context: context)
         guard found else { return }
+        let own = afterPlaceholders(text, context)
+        if own != context {
+            context = own
+            (found, isWeak) = rules.providers.match(value: text, value, context: context)
+            guard found, followsOperator(text, context, valueStart) else { return }
+        }
         let profile = Randomness.profile(text.raw(value))
         guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
         if isWeak || profile.isHex || text[valueStart - 1] == .space {
@@ -32,6 +38,16 @@ extension Scanner {
         if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart) { return }
         // Surer than a generic assignment, which names no provider.
         pass.add(value, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// The part of `range` after the last placeholder of ours, whose words announce nothing.
+    private func afterPlaceholders(_ text: Text, _ range: Range<Int>) -> Range<Int> {
+        var i = range.upperBound
+        while i > range.lowerBound {
+            i -= 1
+            if text[i] == UInt8(ascii: "]"), isInsidePlaceholder(text, i) { return (i + 1)..<range.upperBound }
+        }
+        return range
     }
 
     private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {

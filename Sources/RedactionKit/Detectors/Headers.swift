@@ -164,7 +164,7 @@ extension Scanner {
             i = max(end, i)
             guard colon >= 0 else { continue }
             let range = (colon + 1)..<end
-            if !range.isEmpty, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+            if !range.isEmpty, !Placeholders.isTemplate(text, range), text.find("[REDACTED", in: start..<end) == nil { pass.add(range, rule: rule, confidence: 1, reason: .context) }
         }
     }
 }

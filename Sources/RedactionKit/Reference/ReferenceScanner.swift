@@ -162,10 +162,10 @@ private final class Candidates {
         for place in places {
             switch place.kind {
             case .run: run(text, place.start, place.position, &pass, scanner)
-            case .at: if place.start >= pass.blockEnd { scanner.address(&pass, at: place.start) }
-            case .escape: if place.start >= pass.blockEnd { scanner.escape(&pass, at: place.start) }
+            case .at: if !pass.isInBlock(place.start) { scanner.address(&pass, at: place.start) }
+            case .escape: if !pass.isInBlock(place.start) { scanner.escape(&pass, at: place.start) }
             case .literal:
-                if place.start >= pass.blockEnd { scanner.fragment(&pass, place.family!, place.fragment, place.start) }
+                if !pass.isInBlock(place.start) { scanner.fragment(&pass, place.family!, place.fragment, place.start) }
             }
         }
         if !rules.numbers.isEmpty { scanner.numbers(&pass) }
@@ -191,7 +191,7 @@ private final class Candidates {
 
     private func run(_ text: Text, _ start: Int, _ end: Int, _ pass: inout Pass, _ scanner: Scanner) {
         let limits = scanner.limits
-        var piece = start < pass.blockEnd ? min(pass.blockEnd, end) : start
+        var piece = pass.isInBlock(start) ? min(pass.blockEnd, end) : start
         while end - piece > limits.run {
             scanner.cutRule = nil
             unit(text, piece, piece + limits.run, isCut: true, &pass, scanner)
