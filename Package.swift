@@ -71,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "SealingCommands",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "OpenSSLEngine", "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),

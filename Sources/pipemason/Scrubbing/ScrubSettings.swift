@@ -66,7 +66,7 @@ struct ScrubSettings {
                 throw Failure(.usage, "--placeholder: \(error)")
             }
         }
-        if let tagKey { options.tagger = try TagKey.makeTagger(keyFile: tagKey) }
+        if let tagKey { options.tagger = try TagKey.tagger(keyFile: tagKey) }
         var known = KnownValues()
         known.addEnvironment(maskEnvironment)
         for file in maskFiles { try known.addFile(file) }

@@ -1,24 +1,63 @@
 internal import Glibc
+internal import OpenSSLEngine
+internal import Synchronization
 
 /// The key of `--tag-key`, and the tags made with it.
-enum TagKey {
-    /// Tags are 80 bits: 16 characters, and two different secrets share one by accident once in 2^80.
+///
+/// A tag is the first 80 bits of HMAC-SHA-256 over the secret's bytes, in base32; the HMAC key is HKDF-SHA-256 of the
+/// key file with the label "pipemason/v1/tag" (docs/formats/tag.md). Equal secrets have equal tags, and whoever lacks
+/// the key can neither find the secret from a tag nor test a guess.
+final class TagKey: Sendable {
+    /// 16 characters of base32: two different secrets share a tag by accident once in 2^80.
     static let tagBytes = 10
 
+    private static let label = "pipemason/v1/tag"
     private static let minimumLength = 16
     private static let maximumLength = 4096
 
-    /// Reads a key file and returns the function that makes tags with it.
+    private let hmac: Mutex<HMAC>
+
+    /// Reads a key file.
     ///
     /// Whoever has the key can test guesses against a tag, so a file that others can read is refused.
-    static func makeTagger(
-        keyFile path: Path
-    ) throws(Failure) -> (@Sendable (_ ruleID: String, _ secret: UnsafeRawBufferPointer) -> String) {
-        _ = try key(path)
-        throw Failure(.usage, "--tag-key: this build has no HMAC-SHA-256")
+    init(file path: Path) throws(Failure) {
+        var bytes = try TagKey.read(path)
+        let noSalt: [UInt8] = []
+        let label = Array(TagKey.label.utf8)
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        do {
+            let key = try HKDF.derive(
+                .sha256, key: try Secret(copying: bytes.span), salt: noSalt.span, info: label.span,
+                count: 32)
+            hmac = Mutex(try HMAC(.sha256, key: key))
+        } catch {
+            throw Failure(.internal, "--tag-key: \(error)")
+        }
     }
 
-    private static func key(_ path: Path) throws(Failure) -> [UInt8] {
+    /// What the engine calls for each secret, made from a key file.
+    static func tagger(
+        keyFile path: Path
+    ) throws(Failure) -> @Sendable (_ ruleID: String, _ secret: UnsafeRawBufferPointer) -> String {
+        let key = try TagKey(file: path)
+        return { _, secret in key.tag(secret) }
+    }
+
+    /// The tag of a secret.
+    func tag(_ secret: UnsafeRawBufferPointer) -> String {
+        hmac.withLock { hmac in
+            do {
+                // The engine's buffer outlives the call.
+                let code = try hmac.authenticate(Span(_unsafeBytes: secret))
+                return TagKey.base32(code.prefix(TagKey.tagBytes))
+            } catch {
+                // No tag is better than one that says nothing true.
+                return "UNTAGGED"
+            }
+        }
+    }
+
+    private static func read(_ path: Path) throws(Failure) -> [UInt8] {
         guard let file = Descriptor.open(path, O_RDONLY), let status = file.status else {
             throw Failure(.usage, "--tag-key: \(path.text): \(Diagnostics.reason(errno))")
         }
