@@ -17,6 +17,8 @@ final class CompiledRules: Sendable {
         case cookie
         case bearer
         case userOption
+        case passwordOption
+        case identifiedBy
         case manifest
         case jwk
         /// An anchor that may stand in the middle of a token.
@@ -43,7 +45,7 @@ final class CompiledRules: Sendable {
 
     let rules: [Rule]
     /// Rule indices of the native detectors.
-    let jwt, privateKey, url, email, header, cookie, manifest, provider: Int?
+    let jwt, privateKey, url, email, header, cookie, manifest, provider, password: Int?
     let numbers: [Int]
     let contextRules: [(literal: [UInt8], rule: Int)]
     /// Credential words by the fragment they are found from, longest first.
@@ -90,6 +92,7 @@ final class CompiledRules: Sendable {
         header = rules.firstIndex { $0.detector == .header && $0.id != "cookie-header" }
         manifest = first(.manifest)
         provider = first(.provider)
+        password = rules.firstIndex { $0.detector == .assignment && $0.category == .password }
         numbers = rules.indices.filter { rules[$0].detector == .number }
         confidences = rules.map { $0.confidence == .high ? 2 : $0.confidence == .medium ? 1 : 0 }
 
@@ -150,7 +153,11 @@ final class CompiledRules: Sendable {
             wanted.append(("bearer", .bearer))
             wanted.append(("curl", .userOption))
             wanted.append(("wget", .userOption))
+            for command in ["sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd", "mongo"] {
+                wanted.append((command, .passwordOption))
+            }
         }
+        if password != nil { wanted.append(("identified by", .identifiedBy)) }
         if cookie != nil { wanted.append(("cookie", .cookie)) }
         if manifest != nil {
             wanted.append(("data:", .manifest))

@@ -92,6 +92,8 @@ final class Scanner {
         case .cookie: cookies(&pass, at: start)
         case .bearer: bearer(&pass, at: start)
         case .userOption: userOption(&pass, at: start)
+        case .passwordOption: passwordOption(&pass, at: start)
+        case .identifiedBy: identifiedBy(&pass, at: start)
         case .manifest: manifest(&pass, at: start)
         case .jwk: jwkMember(&pass, at: start)
         case .pattern(let rule): pattern(&pass, rule: rule, keywordAt: start)

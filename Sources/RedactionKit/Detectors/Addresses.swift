@@ -144,14 +144,24 @@ extension Scanner {
         return pseudoDomains.contains(String(decoding: text.raw(label).lazy.map(lower), as: UTF8.self))
     }
 
-    /// Whether the `@` at `index` ends the user part of a URL: `://` before it with no `/` between.
+    /// Whether the `@` at `index` ends the user part of a URL: after `://` with no `/` between, but for one that stands
+    /// in an unescaped password.
     private func isUserInfo(_ text: Text, _ start: Int, _ index: Int) -> Bool {
         var i = start - 1
         let floor = max(0, start - 256)
+        var slash = index
+        var colon = -1
         while i >= floor {
             let byte = text[i]
-            if byte == UInt8(ascii: "/") { return text.at(i - 1) == UInt8(ascii: "/") && text.at(i - 2) == UInt8(ascii: ":") }
             if byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") { return false }
+            if byte == UInt8(ascii: ":") {
+                if text.has("://", at: i) {
+                    // With a path before the `@`, only a colon that begins no port makes it a password.
+                    return slash == index || colon > i && colon < slash && !isPort(text, colon + 1, slash)
+                }
+                colon = i
+            }
+            if byte == UInt8(ascii: "/"), text.at(i - 1) != UInt8(ascii: "/"), text.at(i + 1) != UInt8(ascii: "/") { slash = i }
             i -= 1
         }
         return false
@@ -167,7 +177,7 @@ extension Scanner {
         if index - start == 3, text.hasFolded("git", at: start) { return true }
         let lineStart = text.lineStart(before: start, limit: 160)
         var i = lineStart
-        while i + 4 < start {
+        while i + 4 <= start {
             if i == lineStart || text[i - 1].isWhitespace || text[i - 1] == UInt8(ascii: "/"),
                 text[i] == UInt8(ascii: "s") || text[i] == UInt8(ascii: "r") || text[i] == UInt8(ascii: "m")
             {

@@ -110,7 +110,7 @@ extension Scanner {
     private func mayAssign(_ text: Text, _ end: Int) -> Bool {
         switch text.at(end) {
         case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "!"), UInt8(ascii: "~"), UInt8(ascii: "<"),
-            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "]"), UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
+            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: "]"), UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
             .backslash, .space, .tab, .escape, .lineFeed, .carriageReturn:
             true
         default: text.at(end - 1) == UInt8(ascii: "-") || text.at(end - 1) == UInt8(ascii: ".")
@@ -178,7 +178,13 @@ extension Scanner {
         var isPercentEncoded = false
     }
 
-    enum Operator { case equals, colon, comma, blank, pair }
+    enum Operator {
+        case equals, colon, comma, blank, pair
+        /// `password is x`
+        case verb
+        /// `set_password("x")`
+        case call
+    }
 
     /// The value's start after an identifier that ends at `end`; nil if there is no operator (yet).
     private func valueStart(_ pass: inout Pass, after end: Int, name: CredentialName) -> Value? {
@@ -239,6 +245,10 @@ extension Scanner {
             guard text.at(name.start - 1) == UInt8(ascii: "<") else { return nil }
             value.isElement = true
             i += 1
+        case UInt8(ascii: "("):
+            guard !hadBlank, !closedName, text.at(i + 1).isQuote else { return nil }
+            value.op = .call
+            i += 1
         case UInt8(ascii: ","):
             // ("password", "value"), and "Name": "password", "Value": "…"
             guard closedName else { return nil }
@@ -252,7 +262,10 @@ extension Scanner {
         default:
             // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
             guard hadBlank || text[i] == .lineFeed else { return nil }
-            if text.hasFolded("value", at: i) || (text[i] == .lineFeed && closedName == false) {
+            if name.strength == .password, let verb = ["is ", "was ", "is: "].first(where: { text.hasFolded($0, at: i) }) {
+                value.op = .verb
+                i += verb.utf8CodeUnitCount
+            } else if text.hasFolded("value", at: i) || (text[i] == .lineFeed && closedName == false) {
                 value.op = .pair
             } else if name.isOption || isNetrc(text, name) || isSQL(text, name, i) {
                 value.op = .blank
@@ -285,6 +298,13 @@ extension Scanner {
         value.isSpaced = i > operatorEnd && hadBlank
         if value.op == .colon { value.isSpaced = i > operatorEnd }
         guard i < text.count, i < limit else { return nil }
+        // A YAML tag: `!!binary dGV4dA==`
+        if text[i] == UInt8(ascii: "!"), value.op == .colon {
+            var j = i
+            while j < limit, text[j] == UInt8(ascii: "!") || text[j].isLower { j += 1 }
+            if j < limit, text[j].isBlank { i = j + 1 }
+            guard i < text.count else { return nil }
+        }
         // What the value is wrapped in.
         var wrappers = 0
         while i < text.count, wrappers < 3, text[i] == UInt8(ascii: "[") || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "{"), text.at(i + 1).isQuote {
@@ -417,6 +437,11 @@ extension Scanner {
         if text.findFolded("redacted", in: range) != nil { return false }
         if value.quote == 0, isCallOrName(text, range, quote: 0) { return false }
         let spaces = countBlanks(text, range)
+        if value.op == .verb || value.op == .call {
+            // Prose and code: only what no word of either looks like.
+            return spaces == 0 && range.count >= 6 && profile.digits > 0 && profile.letters > 0 && !Placeholders.isStandIn(text, range)
+                && !isPathOrURL(text, range) && (value.op == .verb || Randomness.looksRandom(profile) || profile.symbols > 0 && profile.uppers > 0)
+        }
         switch name.strength {
         case .password:
             if value.quote == 0 {
@@ -426,7 +451,9 @@ extension Scanner {
                 }
                 if profile.digits == 0, profile.symbols == 0 {
                     // A bare word: in `PASSWORD=word` it is one, in `password: word` it is prose.
-                    if value.op == .colon || value.op == .blank && !name.isOption || value.isSpaced { return Randomness.looksRandom(profile) }
+                    // The same in a line of its own is a setting.
+                    if value.op == .blank && !name.isOption { return isNetrc(text, name) || Randomness.looksRandom(profile) }
+                    if value.op == .colon || value.isSpaced { return isWholeLine(text, name, range) || Randomness.looksRandom(profile) }
                 }
                 if profile.letters == 0, profile.digits > 0, profile.symbols == 0 { return range.count >= 4 && value.op != .colon || range.count >= 6 }
                 if isPathOrURL(text, range) { return false }
@@ -451,6 +478,15 @@ extension Scanner {
             // Long strings of base64 or hexadecimal are no prose.
             return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count && profile.commonShare < 0.75
         }
+    }
+
+    /// Whether the assignment stands alone in its line, but for blanks and a list's dash.
+    private func isWholeLine(_ text: Text, _ name: CredentialName, _ range: Range<Int>) -> Bool {
+        var i = name.start
+        while i > 0, text[i - 1].isBlank || text[i - 1] == UInt8(ascii: "-") { i -= 1 }
+        guard i == 0 || text[i - 1] == .lineFeed, name.start - i < 64 else { return false }
+        let after = text.at(range.upperBound)
+        return range.upperBound == text.count || after == .lineFeed || after == .carriageReturn
     }
 
     private func countBlanks(_ text: Text, _ range: Range<Int>) -> Int {

@@ -122,6 +122,66 @@ extension Scanner {
         return (i, quote)
     }
 
+    /// A command whose option takes a password, and whether the password may follow without a blank.
+    private static let passwordOptions: [(command: StaticString, option: StaticString, isAttached: Bool)] = [
+        ("sshpass", "-p", true), ("mysql", "-p", true), ("mysqldump", "-p", true), ("mysqladmin", "-p", true), ("mariadb", "-p", true),
+        ("docker login", "-p", false), ("podman login", "-p", false), ("redis-cli", "-a", false), ("ldapsearch", "-w", false),
+        ("sqlcmd", "-P", false), ("mongosh", "-p", false), ("mongo", "-p", false),
+    ]
+
+    /// `sshpass -p secret`, `mysql -psecret`, `docker login -p secret`.
+    func passwordOption(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.header else { return }
+        let text = pass.text
+        guard !text.at(index - 1).isIdentifier,
+            let entry = Self.passwordOptions.first(where: {
+                text.has($0.command, at: index) && text.at(index + $0.command.utf8CodeUnitCount).isBlank
+            })
+        else { return }
+        var i = index + entry.command.utf8CodeUnitCount
+        let limit = min(text.count, index + limits.context / 4)
+        while i < limit, text[i] != .lineFeed, text[i] != UInt8(ascii: "|"), text[i] != UInt8(ascii: ";") {
+            guard text[i].isBlank, text.has(entry.option, at: i + 1) else {
+                i += 1
+                continue
+            }
+            var start = i + 1 + entry.option.utf8CodeUnitCount
+            if text.at(start).isBlank {
+                // `mysql -p database` asks for the password.
+                guard !text.has("-p", at: i + 1) || !text.has("mysql", at: index) && !text.has("mariadb", at: index) else { return }
+                start += 1
+            } else if !entry.isAttached {
+                i += 1
+                continue
+            }
+            let quote = text.at(start)
+            if quote.isQuote { start += 1 }
+            var end = start
+            while end < text.count, end - start < limits.value, quote.isQuote ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote { end += 1 }
+            if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+            let range = start..<end
+            if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+            return
+        }
+    }
+
+    /// `IDENTIFIED BY 'secret'` of SQL.
+    func identifiedBy(_ pass: inout Pass, at index: Int) {
+        guard let rule = rules.password else { return }
+        let text = pass.text
+        guard text.hasFolded("identified by", at: index) else { return }
+        var i = index + 13
+        while i < text.count, text[i].isBlank { i += 1 }
+        if text.hasFolded("password ", at: i) { i += 9 }
+        guard i < text.count, text[i] == .apostrophe || text[i] == .quote else { return }
+        let start = i + 1
+        var end = start
+        while end < text.count, end - start < limits.value, text[end] != text[i], text[end] != .lineFeed { end += 1 }
+        if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+        let range = start..<end
+        if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+    }
+
     /// `curl -u user:password` and its relatives.
     func userOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }

@@ -56,7 +56,7 @@ extension Scanner {
         pass.add(password, rule: rule, confidence: 1, reason: .structure)
     }
 
-    private func isPort(_ text: Text, _ start: Int, _ end: Int) -> Bool {
+    func isPort(_ text: Text, _ start: Int, _ end: Int) -> Bool {
         guard end - start <= 5 else { return false }
         for i in start..<end where !text[i].isDigit { return false }
         return true
