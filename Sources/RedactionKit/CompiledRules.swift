@@ -57,6 +57,13 @@ final class CompiledRules: Sendable {
     let providers: ProviderIndex
     let hasProviders: Bool
     let hasInnerAnchors: Bool
+    /// Lower-case keywords of users' rules, all of them and by rule.
+    let patternKeywords: [[UInt8]]
+    let keywords: [Int: [String]]
+    /// Users' rules that no literal announces.
+    let lineRules: [Int]
+    /// What the path of a file must match for a rule to apply.
+    let paths: [Int: Pattern]
     let confidences: [UInt8]
 
     /// Prefilter tables; written in `init` only.
@@ -170,33 +177,49 @@ final class CompiledRules: Sendable {
             wanted.append(("\"d\"", .jwk))
             wanted.append(("\"k\"", .jwk))
         }
+        var patternKeywords: [[UInt8]] = []
+        var lineRules: [Int] = []
+        var literals: [Int: [String]] = [:]
         for (index, rule) in rules.enumerated() where rule.detector == .pattern {
-            guard rule.regex != nil else { continue }
-            let keywords = rule.keywords.isEmpty ? rule.anchors : rule.keywords
-            for keyword in keywords { wanted.append((keyword.asciiLowercased, .pattern(index))) }
+            guard let regex = rule.regex else { continue }
+            var keywords = (rule.keywords.isEmpty ? rule.anchors : rule.keywords).map(\.asciiLowercased)
+            // Without keywords, a literal that every match holds serves; without one, every line is searched.
+            if keywords.isEmpty, let literal = RequiredLiteral.of(regex) { keywords = [literal] }
+            if keywords.isEmpty || keywords.contains(where: { $0.utf8.count < 3 }) {
+                lineRules.append(index)
+                continue
+            }
+            literals[index] = keywords
+            for keyword in keywords {
+                wanted.append((keyword, .pattern(index)))
+                patternKeywords.append(Array(keyword.utf8))
+            }
         }
+        self.patternKeywords = patternKeywords
+        self.lineRules = lineRules
+        keywords = literals
         wanted.sort { $0.literal.utf8.count < $1.literal.utf8.count }
         var families: [[Family]] = []
-        var literals: [[UInt8]] = []
+        var fragments: [[UInt8]] = []
         for item in wanted {
             let bytes = Array(item.literal.utf8.prefix(Int(PM_FRAGMENT_LENGTH)))
-            if let shared = literals.firstIndex(where: { bytes.starts(with: $0) }) {
+            if let shared = fragments.firstIndex(where: { bytes.starts(with: $0) }) {
                 if !families[shared].contains(item.family) { families[shared].append(item.family) }
                 continue
             }
             let id = bytes.withUnsafeBufferPointer { pm_tables_add_fragment(tables.pointer, $0.baseAddress, $0.count) }
-            guard id == literals.count else {
+            guard id == fragments.count else {
                 throw RedactionError(
                     .tooManyKeywords, rule: nil,
                     bytes.count < 3
                         ? "a keyword needs at least 3 bytes: \"\(item.literal)\""
                         : "more than \(PM_MAXIMUM_FRAGMENTS) different keywords")
             }
-            literals.append(bytes)
+            fragments.append(bytes)
             families.append([item.family])
         }
         self.families = families
-        self.words = zip(literals, families).map { literal, families in
+        self.words = zip(fragments, families).map { literal, families in
             guard families.contains(.assignment) else { return [] }
             var found: [Word] = []
             for word in words {
@@ -210,6 +233,16 @@ final class CompiledRules: Sendable {
         }
         self.tables = tables
         patterns = Mutex([:])
+        var paths: [Int: Pattern] = [:]
+        for (index, rule) in rules.enumerated() {
+            guard let regex = rule.pathRegex else { continue }
+            do throws(PatternError) {
+                paths[index] = try Pattern(regex)
+            } catch {
+                throw RedactionError(.invalidRule, rule: rule.id, "path pattern: \(error.message) at offset \(error.offset)")
+            }
+        }
+        self.paths = paths
 
         var allowlists: [CompiledAllowlists?] = []
         for rule in rules { allowlists.append(try CompiledAllowlists(rule: rule, global: set.allowlists)) }

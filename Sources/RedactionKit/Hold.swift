@@ -23,9 +23,7 @@ extension Scanner {
                 }
             }
         }
-        for rule in rules.rules where rule.detector == .pattern {
-            for keyword in rule.keywords { holdKeyword(&pass, keyword) }
-        }
+        for keyword in rules.patternKeywords { holdKeyword(&pass, keyword) }
         knownValues?.holdTail(&pass)
     }
 
@@ -35,17 +33,13 @@ extension Scanner {
     }
 
     /// A keyword of a user's rule that is cut off at the end.
-    private func holdKeyword(_ pass: inout Pass, _ keyword: String) {
+    private func holdKeyword(_ pass: inout Pass, _ keyword: [UInt8]) {
         let text = pass.text
-        var keyword = keyword
-        keyword.withUTF8 { bytes in
-            for length in stride(from: min(bytes.count - 1, text.count), to: 0, by: -1) {
-                let start = text.count - length
-                if (0..<length).allSatisfy({ lower(text[start + $0]) == lower(bytes[$0]) }) {
-                    pass.holdFrom(start)
-                    return
-                }
-            }
+        for length in stride(from: min(keyword.count - 1, text.count), to: 0, by: -1) {
+            let start = text.count - length
+            var i = 0
+            while i < length, lower(text[start + i]) == keyword[i] { i += 1 }
+            if i == length { return pass.holdFrom(start) }
         }
     }
 

@@ -7,7 +7,7 @@ public final class Redactor: Sendable {
     let rules: CompiledRules
     let options: RedactorOptions
 
-    /// What the settings made it leave out.
+    /// What about the rules will be slow.
     public let warnings: [String]
 
     /// - Throws: `RedactionError` if a rule cannot be compiled or the selection names nothing.
@@ -22,13 +22,10 @@ public final class Redactor: Sendable {
         } catch {
             throw RedactionError(.unknownName, rule: nil, error.description)
         }
-        set.rules.removeAll { rule in
-            guard rule.detector == .pattern, rule.keywords.isEmpty, rule.anchors.isEmpty else { return false }
-            guard rule.regex != nil else { return true }
-            warnings.append("rule \"\(rule.id)\" has no keywords and is not applied: a pattern without a literal would run over every byte")
-            return true
-        }
         rules = try CompiledRules(set)
+        for rule in rules.lineRules {
+            warnings.append("rule \"\(rules.rules[rule].id)\" has no keyword of 3 bytes or more and is searched for in every line, which is slow")
+        }
         self.warnings = warnings
     }
 

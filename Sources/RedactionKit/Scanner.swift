@@ -24,6 +24,8 @@ final class Scanner {
     private(set) var exhausted: Set<Int> = []
     private var patterns: [Pattern?]
     private var candidateBuffers: [UnsafeMutablePointer<pm_candidate>] = []
+    /// Rules that do not apply to this stream's path.
+    private(set) var disabled: Set<Int> = []
     /// Rules already tried on the current run.
     private var tried: [Int] = []
     /// The rule of a token that fills a piece of an over-long run to its end.
@@ -42,6 +44,11 @@ final class Scanner {
         self.kernel = kernel
         self.path = path
         scratch = MatchScratch(matchLimit: limits.matchLimit)
+        for (rule, pattern) in rules.paths {
+            guard var path else { continue }
+            let applies = path.withUTF8 { pattern.firstMatch(in: UnsafeRawBufferPointer($0), from: 0, scratch: scratch) == .match }
+            if !applies { disabled.insert(rule) }
+        }
         patterns = Array(repeating: nil, count: rules.rules.count)
     }
 
@@ -75,6 +82,7 @@ final class Scanner {
             }
             from = next
         }
+        if !rules.lineRules.isEmpty { everyLine(&pass) }
         if !rules.numbers.isEmpty { numbers(&pass) }
         if let knownValues { knownValues.scan(&pass) }
         if !pass.isFinal { holdTail(&pass) }

@@ -191,15 +191,32 @@ extension Scanner {
     /// A match counts if it begins at most 256 bytes after the keyword and its secret does not begin before the token
     /// run that holds the keyword; the text before that run may already have been released.
     func pattern(_ pass: inout Pass, rule: Int, keywordAt index: Int) {
-        guard let pattern = pattern(of: rule) else { return }
         let text = pass.text
         // The prefilter compares at most 12 bytes: see that one of the keywords really stands here.
-        let keywords = rules.rules[rule].keywords.isEmpty ? rules.rules[rule].anchors : rules.rules[rule].keywords
-        guard keywords.contains(where: { hasKeyword(text, $0, at: index) }) else { return }
+        guard rules.keywords[rule]!.contains(where: { hasKeyword(text, $0, at: index) }) else { return }
         var release = index
         while release > 0, index - release < limits.run, text[release - 1].isToken { release -= 1 }
         let windowStart = text.lineStart(before: index, limit: limits.context / 2)
-        let windowEnd = min(text.count, index + limits.pattern)
+        search(&pass, rule: rule, from: windowStart, release: release, last: index + 256, end: index + limits.pattern)
+    }
+
+    /// Users' rules that nothing announces: searched for in every line.
+    func everyLine(_ pass: inout Pass) {
+        let text = pass.text
+        var start = text.lineStart(before: pass.lower, limit: limits.context)
+        while start < text.count {
+            var end = start
+            while end < text.count, end - start < limits.pattern, text[end] != .lineFeed { end += 1 }
+            for rule in rules.lineRules { search(&pass, rule: rule, from: start, release: start, last: end, end: start + limits.pattern) }
+            start = end < text.count && text[end] == .lineFeed ? end + 1 : max(end, start + 1)
+        }
+    }
+
+    /// Every match of a user's rule from `windowStart` on that begins at or before `last`.
+    private func search(_ pass: inout Pass, rule: Int, from windowStart: Int, release: Int, last: Int, end: Int) {
+        guard !disabled.contains(rule), let pattern = pattern(of: rule) else { return }
+        let text = pass.text
+        let windowEnd = min(text.count, end)
         let isCut = windowEnd < text.count
         let subject = text.raw(windowStart..<windowEnd)
         var from = max(windowStart, searchedTo[rule] ?? 0) - windowStart
@@ -210,7 +227,7 @@ extension Scanner {
                 guard let whole = scratch.span(of: 0) else { return }
                 let begin = windowStart + whole.lowerBound
                 searchedTo[rule] = begin
-                if begin > index + 256 { return }
+                if begin > last { return }
                 let secret = secretSpan(rule, whole, groups: pattern.groupCount)
                 let range = (windowStart + secret.lowerBound)..<(windowStart + secret.upperBound)
                 from = max(whole.upperBound, whole.lowerBound + 1)
@@ -227,7 +244,7 @@ extension Scanner {
                 return
             case .limit:
                 noteExhausted(rule)
-                var end = index
+                var end = max(release, windowStart)
                 while end < windowEnd, text[end] != .lineFeed { end += 1 }
                 if end == text.count, !pass.isFinal, !isCut { return pass.holdFrom(release) }
                 pass.add(release..<end, rule: rule, confidence: 0, reason: .limit)
