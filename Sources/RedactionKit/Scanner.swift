@@ -44,12 +44,12 @@ final class Scanner {
         self.kernel = kernel
         self.path = path
         scratch = MatchScratch(matchLimit: limits.matchLimit)
+        patterns = Array(repeating: nil, count: rules.rules.count)
         for (rule, pattern) in rules.paths {
             guard var path else { continue }
             let applies = path.withUTF8 { pattern.firstMatch(in: UnsafeRawBufferPointer($0), from: 0, scratch: scratch) == .match }
             if !applies { disabled.insert(rule) }
         }
-        patterns = Array(repeating: nil, count: rules.rules.count)
     }
 
     deinit { for buffer in candidateBuffers { buffer.deallocate() } }
