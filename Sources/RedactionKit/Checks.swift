@@ -271,11 +271,25 @@ enum Placeholders {
     /// Whether the value speaks of itself as a stand-in: `your-api-key`, `changeme`, `<token>`, `test_secret_here`.
     static func isStandIn(_ text: Text, _ range: Range<Int>) -> Bool {
         if isTemplate(text, range) || isWord(text, range) { return true }
-        let phrases: [StaticString] = [
-            "your_", "your-", "yourapi", "yourtoken", "yoursecret", "yourpass", "changeme", "change_me", "change-me", "placeholder", "example", "insert_", "insert-",
-            "replace_", "replace-", "replaceme", "_here", "-here", "dummy", "xxxx", "todo",
-        ]
-        for phrase in phrases where text.findFolded(phrase, in: range) != nil { return true }
+        for i in range {
+            let found =
+                switch text[i] | 0x20 {
+                case UInt8(ascii: "y"):
+                    text.hasFolded("your_", at: i) || text.hasFolded("your-", at: i) || text.hasFolded("yourapi", at: i)
+                        || text.hasFolded("yourtoken", at: i) || text.hasFolded("yoursecret", at: i) || text.hasFolded("yourpass", at: i)
+                case UInt8(ascii: "c"): text.hasFolded("changeme", at: i) || text.hasFolded("change_me", at: i) || text.hasFolded("change-me", at: i)
+                case UInt8(ascii: "p"): text.hasFolded("placeholder", at: i)
+                case UInt8(ascii: "e"): text.hasFolded("example", at: i)
+                case UInt8(ascii: "i"): text.hasFolded("insert_", at: i) || text.hasFolded("insert-", at: i)
+                case UInt8(ascii: "r"): text.hasFolded("replace_", at: i) || text.hasFolded("replace-", at: i) || text.hasFolded("replaceme", at: i)
+                case UInt8(ascii: "h"): text.hasFolded("here", at: i) && i > range.lowerBound && !text[i - 1].isAlnum
+                case UInt8(ascii: "d"): text.hasFolded("dummy", at: i)
+                case UInt8(ascii: "x"): text.hasFolded("xxxx", at: i)
+                case UInt8(ascii: "t"): text.hasFolded("todo", at: i)
+                default: false
+                }
+            if found { return true }
+        }
         return false
     }
 }

@@ -44,6 +44,8 @@ final class CompiledRules: Sendable {
     }
 
     let rules: [Rule]
+    /// What confirming a match needs of each rule; a `Rule` itself is costly to copy.
+    let traits: [Traits]
     /// Rule indices of the native detectors.
     let jwt, privateKey, url, email, header, cookie, manifest, provider, password: Int?
     let numbers: [Int]
@@ -74,6 +76,13 @@ final class CompiledRules: Sendable {
     private let patterns: Mutex<[Int: Result<Pattern, PatternError>]>
     let allowlists: [CompiledAllowlists?]
 
+    struct Traits: Sendable {
+        let validators: [Validator]
+        let entropy: Double?
+        let secretGroup: Int
+        let isToken: Bool
+    }
+
     /// Owns the C tables.
     final class TablesBox: @unchecked Sendable {
         // @unchecked: filled before the box is shared, read-only afterwards.
@@ -88,6 +97,9 @@ final class CompiledRules: Sendable {
     init(_ set: RuleSet) throws(RedactionError) {
         let rules = set.rules
         self.rules = rules
+        traits = rules.map {
+            Traits(validators: $0.validators, entropy: $0.entropy, secretGroup: $0.secretGroup, isToken: $0.detector == .token)
+        }
         func first(_ detector: Rule.Detector, id: String? = nil) -> Int? {
             rules.firstIndex { $0.detector == detector && (id == nil || $0.id == id) }
         }

@@ -259,10 +259,11 @@ final class Scanner {
         guard end - start >= Int(PM_MINIMUM_RUN) else { return }
         if flags & UInt8(PM_RUN_ANCHOR.rawValue) != 0 {
             tried.removeAll(keepingCapacity: true)
+            let checksInner = flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors
             let anchors = rules.tables.pointer
             var i = start
             while i + 3 <= end {
-                if i > start, text[i - 1].isAlnum, !rules.hasInnerAnchors {
+                if i > start, text[i - 1].isAlnum, !checksInner {
                     i += 1
                     continue
                 }
@@ -325,7 +326,7 @@ final class Scanner {
                     continue
                 }
                 let range = (base + secret.lowerBound)..<(base + secret.upperBound)
-                let line = { text.raw(text.lineStart(before: lower, limit: 512)..<min(text.count, end + 512)) }
+                let line = text.lineStart(before: rules.allowlists[rule] == nil ? 0 : lower, limit: 512)..<min(text.count, end + 512)
                 if accept(&pass, rule: rule, secret: range, match: lower..<(base + whole.upperBound), line: line) {
                     if isCut, range.upperBound == end { cutRule = rule }
                     from = whole.upperBound
@@ -342,7 +343,7 @@ final class Scanner {
     }
 
     func secretSpan(_ rule: Int, _ whole: Range<Int>, groups: Int) -> Range<Int> {
-        let wanted = rules.rules[rule].secretGroup
+        let wanted = rules.traits[rule].secretGroup
         if wanted > 0 { return scratch.span(of: wanted) ?? whole }
         guard groups > 0 else { return whole }
         for group in 1...groups {
@@ -353,12 +354,13 @@ final class Scanner {
 
     /// Runs the validators, the entropy bound and the allowlists; adds the span if all agree.
     func accept(
-        _ pass: inout Pass, rule index: Int, secret: Range<Int>, match: Range<Int>, line: () -> UnsafeRawBufferPointer
+        _ pass: inout Pass, rule index: Int, secret: Range<Int>, match: Range<Int>, line: Range<Int>
     ) -> Bool {
-        let rule = rules.rules[index]
+        let rule = rules.traits[index]
         let text = pass.text
         let bytes = text.raw(secret)
-        if text.find("[REDACTED", in: match) != nil { return false }
+        // A token run holds no bracket; other matches may hold a placeholder.
+        if !rule.isToken, text.find("[REDACTED", in: match) != nil { return false }
         var confidence = rules.confidences[index]
         var reason = Reason.pattern
         for validator in rule.validators {
@@ -373,7 +375,7 @@ final class Scanner {
         }
         if let bound = rule.entropy, Randomness.entropy(bytes) <= bound { return false }
         if let lists = rules.allowlists[index],
-            lists.allow(secret: bytes, match: text.raw(match), line: line(), path: path, scratch: scratch)
+            lists.allow(secret: bytes, match: text.raw(match), line: text.raw(line), path: path, scratch: scratch)
         {
             return false
         }

@@ -6,15 +6,41 @@ extension Scanner {
     /// A decoded text and where each of its bytes came from.
     struct View {
         var bytes: [UInt8] = []
-        /// Offset of the first encoded byte of each decoded one.
-        var starts: [Int32] = []
-        /// Offset after the last encoded byte of each decoded one.
-        var ends: [Int32] = []
+        /// How offsets are mapped back.
+        let map: Map
+        /// For `.listed`: offset of the first encoded byte of each decoded one, and after its last.
+        private var starts: [Int32] = []
+        private var ends: [Int32] = []
+
+        enum Map {
+            case listed
+            /// Three bytes from four digits, from this offset on.
+            case base64(Int)
+            /// A byte from two digits, from this offset on.
+            case hexadecimal(Int)
+        }
+
+        init(_ map: Map = .listed) { self.map = map }
 
         mutating func append(_ byte: UInt8, _ start: Int, _ end: Int) {
             bytes.append(byte)
             starts.append(Int32(truncatingIfNeeded: start))
             ends.append(Int32(truncatingIfNeeded: end))
+        }
+
+        mutating func removeAll() {
+            bytes.removeAll(keepingCapacity: true)
+            starts.removeAll(keepingCapacity: true)
+            ends.removeAll(keepingCapacity: true)
+        }
+
+        /// Where the bytes from `start` to `end` came from.
+        func source(_ start: Int, _ end: Int) -> Range<Int> {
+            switch map {
+            case .listed: Int(starts[start])..<Int(ends[end - 1])
+            case .base64(let base): (base + start * 4 / 3)..<(base + (end * 8 + 5) / 6)
+            case .hexadecimal(let base): (base + 2 * start)..<(base + 2 * end)
+            }
         }
     }
 
@@ -28,7 +54,7 @@ extension Scanner {
             scan(&inner)
             for span in inner.spans {
                 pass.add(
-                    Int(view.starts[span.start])..<Int(view.ends[span.end - 1]), rule: span.rule, confidence: span.confidence,
+                    view.source(span.start, span.end), rule: span.rule, confidence: span.confidence,
                     reason: span.reason == .checksum ? .checksum : reason)
             }
         }
@@ -197,7 +223,7 @@ extension Scanner {
             case .delimiter: break
             }
             if i > index { break }
-            view = View()
+            view.removeAll()
             hasEscape = false
             i += 1
             atomStart = i
@@ -252,8 +278,8 @@ extension Scanner {
         // The last group may be short.
         var end = stretchEnd
         while end < min(runEnd, stretchEnd + 3), text[end].isBase64 { end += 1 }
-        var view = View()
-        view.bytes.reserveCapacity((end - start) * 3 / 4)
+        var view = View(.base64(start))
+        view.bytes.reserveCapacity((end - start) * 3 / 4 + 1)
         var bits: UInt32 = 0
         var width = 0
         for i in start..<end {
@@ -262,8 +288,7 @@ extension Scanner {
             width += 6
             if width >= 8 {
                 width -= 8
-                let bit = view.bytes.count * 8
-                view.append(UInt8(truncatingIfNeeded: bits >> UInt32(width)), start + bit / 6, start + (bit + 7) / 6 + 1)
+                view.bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(width)))
             }
         }
         let before = pass.spans.count
@@ -282,12 +307,12 @@ extension Scanner {
         for phase in 0..<2 {
             var i = start + phase
             while i + 2 <= end {
-                var view = View()
+                var view = View(.hexadecimal(i))
                 var j = i
                 while j + 2 <= end, text[j].isHex, text[j + 1].isHex {
                     let byte = text[j].hexValue << 4 | text[j + 1].hexValue
                     guard byte >= 0x20 && byte < 0x7f || byte == .lineFeed || byte == .tab || byte == .carriageReturn else { break }
-                    view.append(byte, j, j + 2)
+                    view.bytes.append(byte)
                     j += 2
                 }
                 if view.bytes.count >= 10 { scanView(view, &pass, reason: .decodedHex) }

@@ -40,8 +40,10 @@ enum pm_run_flags {
     PM_RUN_MIXED = 8,
     /// Right before it stands a byte that ends a context: one of `: $ ! | & \`.
     PM_RUN_CONTEXT = 16,
+    /// An anchor may stand behind a letter or digit; never set by the prefilter.
+    PM_RUN_INNER = 32,
     /// Not looked at: assume everything.
-    PM_RUN_ALL = 31,
+    PM_RUN_ALL = 63,
 };
 
 /// A place worth a closer look. Offsets are relative to the scanned buffer.

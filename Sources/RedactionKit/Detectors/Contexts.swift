@@ -233,11 +233,9 @@ extension Scanner {
                 from = max(whole.upperBound, whole.lowerBound + 1)
                 searchedTo[rule] = windowStart + from
                 guard range.lowerBound >= release, !range.isEmpty else { continue }
-                let line = { [limits] in
-                    var end = begin
-                    while end < text.count, end - begin < limits.context, text[end] != .lineFeed { end += 1 }
-                    return text.raw(text.lineStart(before: begin, limit: limits.context / 2)..<end)
-                }
+                var lineEnd = begin
+                while lineEnd < text.count, lineEnd - begin < limits.context, text[lineEnd] != .lineFeed { lineEnd += 1 }
+                let line = text.lineStart(before: begin, limit: limits.context / 2)..<lineEnd
                 _ = accept(&pass, rule: rule, secret: range, match: begin..<(windowStart + whole.upperBound), line: line)
             case .partial(let offset):
                 pass.holdFrom(max(windowStart + offset, release))
@@ -300,7 +298,7 @@ extension Scanner {
                         let secret = secretSpan(rule, whole, groups: pattern.groupCount)
                         let taken = accept(
                             &pass, rule: rule, secret: (base + secret.lowerBound)..<(base + secret.upperBound),
-                            match: (base + whole.lowerBound)..<(base + whole.upperBound), line: { subject })
+                            match: (base + whole.lowerBound)..<(base + whole.upperBound), line: base..<(base + subject.count))
                         from = taken ? max(whole.upperBound, whole.lowerBound + 1) : whole.lowerBound + 1
                     }
                 }

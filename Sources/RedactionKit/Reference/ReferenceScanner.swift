@@ -277,7 +277,7 @@ private final class Candidates {
             let found = scanner.secretSpan(rule, whole, groups: pattern.groupCount)
             let secret = (base + found.lowerBound)..<(base + found.upperBound)
             let match = (base + whole.lowerBound)..<(base + whole.upperBound)
-            let line = { text.raw(text.lineStart(before: match.lowerBound, limit: 512)..<min(text.count, end + 512)) }
+            let line = text.lineStart(before: match.lowerBound, limit: 512)..<min(text.count, end + 512)
             guard scanner.accept(&pass, rule: rule, secret: secret, match: match, line: line) else { continue }
             if isCut, secret.upperBound == end { scanner.cutRule = rule }
             from = whole.upperBound
