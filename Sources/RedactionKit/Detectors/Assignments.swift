@@ -334,7 +334,7 @@ extension Scanner {
     }
 
     private func isNetrc(_ text: Text, _ name: CredentialName) -> Bool {
-        guard name.wordStart == name.start, name.wordEnd == name.end else { return false }
+        guard name.wordStart == name.start, name.wordEnd == name.end, name.strength == .password, text.hasFolded("passw", at: name.start) else { return false }
         let from = max(0, name.start - 160)
         return text.find("login ", in: from..<name.start) != nil
             && (text.find("machine ", in: from..<name.start) != nil || text.find("default ", in: from..<name.start) != nil)

@@ -32,8 +32,9 @@ extension Scanner {
         }
         let profile = Randomness.profile(text.raw(value))
         guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
+        // Digests and identifiers are hexadecimal too: ask for a credential's word, or for the provider's as the name itself.
         if isWeak || profile.isHex || text[valueStart - 1] == .space {
-            guard hasCredentialWord(text, context) else { return }
+            guard hasCredentialWord(text, context) || !isWeak && isNamedAfterProvider(text, context, value) else { return }
         }
         if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart) { return }
         // Surer than a generic assignment, which names no provider.
@@ -48,6 +49,18 @@ extension Scanner {
             if text[i] == UInt8(ascii: "]"), isInsidePlaceholder(text, i) { return (i + 1)..<range.upperBound }
         }
         return range
+    }
+
+    /// Whether the identifier right before the operator holds the provider's word: `heroku = "…"`.
+    private func isNamedAfterProvider(_ text: Text, _ context: Range<Int>, _ value: Range<Int>) -> Bool {
+        var end = context.upperBound
+        while end > context.lowerBound, !text[end - 1].isIdentifier { end -= 1 }
+        guard context.upperBound - end <= 6 else { return false }
+        var start = end
+        while start > context.lowerBound, text[start - 1].isIdentifier || text[start - 1] == UInt8(ascii: "-") { start -= 1 }
+        // An identifier of something else, or prose before a blank.
+        guard end > start, text[end] != .space || text.at(end + 1) == UInt8(ascii: "=") else { return false }
+        return rules.providers.match(value: text, value, context: start..<end).found
     }
 
     private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {
