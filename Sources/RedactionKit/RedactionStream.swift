@@ -85,7 +85,7 @@ public struct RedactionStream: ~Copyable {
 
     /// Room for at least `minimum` bytes of input, to be filled by the caller and then committed; it saves a copy.
     ///
-    /// Valid until the next call of any method.
+    /// Valid until the next call of any method but `addKnownValue`: a value may arrive after the bytes were read.
     public mutating func inputBuffer(minimum: Int) -> UnsafeMutableRawBufferPointer {
         let minimum = min(max(minimum, 1), Self.step)
         if capacity - count < minimum {

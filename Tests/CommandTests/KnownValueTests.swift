@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Testing
 
 /// `--mask-env`, `--mask-file`, `--mask-fd`.
@@ -56,5 +57,16 @@ internal import Testing
         child.writeToChannel((0..<20_000).map { "value-number-\($0)-x\n" }.joined())
         child.write("a value-number-19999-x b\n")
         #expect(child.finish().text.hasPrefix("a [REDACTED:known:"))
+    }
+
+    @Test func `a signal does not wait for values`() throws {
+        let child = try Child(["scrub", "--mask-fd", "3"], hasChannel: true)
+        child.write("line\n")
+        _ = child.output { $0 == "line\n" }
+        let start = Child.now
+        child.send(signal: SIGTERM)
+        child.waitForEnd(seconds: 5)
+        #expect(Child.now - start < 1.5)
+        #expect(child.finish().status == 143)
     }
 }

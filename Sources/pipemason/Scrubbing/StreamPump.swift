@@ -32,9 +32,10 @@ struct StreamPump {
         var stream = redactor.makeStream(path: path?.text)
         var isBusy = false
         while sink.findings < findingLimit {
+            // Everything released is written: a signal may end the process while it waits.
+            pm_signals_release()
             masks?.wait(for: descriptor) { stream.addKnownValue($0) }
             let buffer = stream.inputBuffer(minimum: StreamPump.readSize)
-            pm_signals_release()
             let count = read(descriptor, buffer.baseAddress, min(buffer.count, StreamPump.readSize))
             let reason = errno
             pm_signals_hold()
