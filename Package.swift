@@ -79,7 +79,8 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "RedactionKitTests", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"], swiftSettings: swift),
+            name: "RedactionKitTests", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"],
+            swiftSettings: swift),
         .testTarget(
             name: "RedactionLoggingTests",
             dependencies: ["RedactionLogging", "RedactionKit", .product(name: "Logging", package: "swift-log")],
