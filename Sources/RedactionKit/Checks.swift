@@ -131,50 +131,28 @@ enum Checks {
     static func decodesToObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let segment = bytes.prefix { $0 != UInt8(ascii: ".") }
         guard segment.count >= 4, segment.count <= 8192 else { return false }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: segment.count) { room in
-            var count = 0
-            var bits: UInt32 = 0
-            var width = 0
-            for byte in segment {
-                guard let value = byte.sextet else {
-                    if byte == UInt8(ascii: "=") { break }
-                    return false
-                }
-                bits = bits << 6 | UInt32(value)
-                width += 6
-                if width >= 8 {
-                    width -= 8
-                    room[count] = UInt8(truncatingIfNeeded: bits >> UInt32(width))
-                    count += 1
-                }
-            }
-            var lower = 0
-            var upper = count
-            while lower < upper, room[lower].isWhitespace { lower += 1 }
-            while upper > lower, room[upper - 1].isWhitespace { upper -= 1 }
-            return upper - lower >= 2 && room[lower] == UInt8(ascii: "{") && room[upper - 1] == UInt8(ascii: "}")
+        var decoder = Base64Decoder()
+        var first: UInt8?
+        var last: UInt8 = 0
+        for byte in segment where byte != UInt8(ascii: "=") {
+            guard let value = byte.sextet else { return false }
+            guard let decoded = decoder.push(value), !decoded.isWhitespace else { continue }
+            if first == nil { first = decoded }
+            last = decoded
         }
+        return first == UInt8(ascii: "{") && last == UInt8(ascii: "}")
     }
 
     /// Whether the value is base64 of `user:password` in printable ASCII.
     static func decodesToUserPassword(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 8, bytes.count <= 1024 else { return false }
-        var bits: UInt32 = 0
-        var width = 0
+        var decoder = Base64Decoder()
         var colons = 0
-        for byte in bytes {
-            guard let value = byte.sextet else {
-                if byte == UInt8(ascii: "=") { break }
-                return false
-            }
-            bits = bits << 6 | UInt32(value)
-            width += 6
-            if width >= 8 {
-                width -= 8
-                let decoded = UInt8(truncatingIfNeeded: bits >> UInt32(width))
-                if decoded < 0x20 || decoded == 0x7f { return false }
-                if decoded == UInt8(ascii: ":") { colons += 1 }
-            }
+        for byte in bytes where byte != UInt8(ascii: "=") {
+            guard let value = byte.sextet else { return false }
+            guard let decoded = decoder.push(value) else { continue }
+            if decoded < 0x20 || decoded == 0x7f { return false }
+            if decoded == UInt8(ascii: ":") { colons += 1 }
         }
         return colons >= 1
     }

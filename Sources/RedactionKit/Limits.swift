@@ -21,6 +21,9 @@ public struct Limits: Sendable, Equatable {
     /// Longest text between `://` and the end of a URL's authority.
     public var authority = 1024
 
+    /// Bytes of a secret that its keyed tag is made from; with tags, a secret is held back until so much of it is known.
+    public var tagged = 16 * 1024
+
     /// Bytes that a user's pattern may look at after its keyword.
     public var pattern = 8 * 1024
 

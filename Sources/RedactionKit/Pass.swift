@@ -102,4 +102,10 @@ enum OpenConstruct: Equatable {
     case value(rule: Int, quote: UInt8)
     /// A private key.
     case key(KeyBlock, rule: Int)
+
+    /// Whether the placeholder that was written last stands for more bytes to come.
+    var grows: Bool {
+        if case .key(let block, _) = self { return block.isInline || block.column == 0 }
+        return true
+    }
 }

@@ -163,8 +163,13 @@ public struct RedactionStream: ~Copyable {
         var hold = isFinal ? count : max(pass.hold, released)
         open = nil
         if let opening = pass.open, !isFinal, hold >= opening.start {
-            hold = max(hold, opening.end)
-            open = opening.construct
+            if redactor.options.tagger != nil, opening.construct.grows, count - opening.start < redactor.options.limits.tagged {
+                // Its tag is made from more of it than has been seen.
+                hold = min(hold, opening.start)
+            } else {
+                hold = max(hold, opening.end)
+                open = opening.construct
+            }
         }
         let end = emit(&pass.spans, text, upTo: hold, to: &sink)
         released = end
@@ -275,6 +280,11 @@ public struct RedactionStream: ~Copyable {
                 span.start = cursor
             }
             guard span.start < hold else { break }
+            if span.end > hold, redactor.options.tagger != nil, span.end - span.start < redactor.options.limits.tagged {
+                // Something undecided may still join it, and its tag covers the whole.
+                if span.start > cursor { sink.write(text.raw(cursor..<span.start)) }
+                return span.start
+            }
             if span.start > cursor { sink.write(text.raw(cursor..<span.start)) }
             redact(span, text, to: &sink)
             cursor = span.end
@@ -296,7 +306,7 @@ public struct RedactionStream: ~Copyable {
             id = "known:" + (scanner.knownValues?.names[span.rule - redactor.rules.rules.count] ?? "value")
             category = .known
         }
-        let tag = options.tagger?(id, secret)
+        let tag = options.tagger?(id, UnsafeRawBufferPointer(rebasing: secret.prefix(options.limits.tagged)))
         let offset = origin + UInt64(span.start)
         var position: (line: Int, column: Int)?
         if options.countsLines { position = place(of: span.start) }

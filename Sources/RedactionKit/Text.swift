@@ -129,3 +129,19 @@ extension UInt8 {
         }
     }
 }
+
+/// Decodes base64 or base64url digit by digit (RFC 4648); padding and other bytes are the caller's business.
+struct Base64Decoder {
+    private var bits: UInt32 = 0
+    private var width = 0
+
+    /// Takes a digit's value; returns the byte that it completes, if it completes one.
+    @inline(__always)
+    mutating func push(_ value: UInt8) -> UInt8? {
+        bits = bits << 6 | UInt32(value)
+        width += 6
+        guard width >= 8 else { return nil }
+        width -= 8
+        return UInt8(truncatingIfNeeded: bits >> UInt32(width))
+    }
+}

@@ -280,16 +280,10 @@ extension Scanner {
         while end < min(runEnd, stretchEnd + 3), text[end].isBase64 { end += 1 }
         var view = View(.base64(start))
         view.bytes.reserveCapacity((end - start) * 3 / 4 + 1)
-        var bits: UInt32 = 0
-        var width = 0
+        var decoder = Base64Decoder()
         for i in start..<end {
             guard let value = text[i].sextet else { break }
-            bits = bits << 6 | UInt32(value)
-            width += 6
-            if width >= 8 {
-                width -= 8
-                view.bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(width)))
-            }
+            if let byte = decoder.push(value) { view.bytes.append(byte) }
         }
         let before = pass.spans.count
         scanView(view, &pass, reason: .decodedBase64)

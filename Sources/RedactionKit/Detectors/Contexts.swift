@@ -158,18 +158,12 @@ extension Scanner {
         if text[range.upperBound - 1] == UInt8(ascii: "=") { return true }
         var printable = 0
         var decoded = 0
-        var bits: UInt32 = 0
-        var width = 0
+        var decoder = Base64Decoder()
         for i in range {
             guard let value = text[i].sextet else { return false }
-            bits = bits << 6 | UInt32(value)
-            width += 6
-            if width >= 8 {
-                width -= 8
-                let byte = UInt8(truncatingIfNeeded: bits >> UInt32(width))
-                decoded += 1
-                if byte >= 0x20 && byte < 0x7f { printable += 1 }
-            }
+            guard let byte = decoder.push(value) else { continue }
+            decoded += 1
+            if byte >= 0x20 && byte < 0x7f { printable += 1 }
         }
         return printable == decoded || Randomness.looksRandom(text.raw(range))
     }

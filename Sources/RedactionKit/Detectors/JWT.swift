@@ -85,16 +85,10 @@ extension Scanner {
     }
 
     private func decode(_ text: Text, _ range: Range<Int>, into bytes: inout [UInt8]) {
-        var bits: UInt32 = 0
-        var width = 0
+        var decoder = Base64Decoder()
         for i in range {
             guard let value = text[i].sextet else { return }
-            bits = bits << 6 | UInt32(value)
-            width += 6
-            if width >= 8 {
-                width -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(width)))
-            }
+            if let byte = decoder.push(value) { bytes.append(byte) }
         }
     }
 }
