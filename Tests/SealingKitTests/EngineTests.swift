@@ -301,7 +301,7 @@ struct SecretTests {
     func wipedBuffer() async {
         var buffer = WipedBuffer(capacity: 4)
         buffer.append([1, 2, 3].span)
-        buffer.removeFirst(1)
+        buffer.relocate(from: 1, to: 0)
         #expect(buffer.array == [2, 3])
         buffer.wipe()
         #expect(buffer.count == 0)
