@@ -494,7 +494,7 @@ class Go(Format):
     SECRETS = (
         lambda s: f"time={s.stamp()} level=DEBUG msg=\"db open\" dsn=\"{s.g.url(scheme='postgres')}\"\n",
         lambda s: f"time={s.stamp()} level=INFO msg=config {s.g.assign('client_secret', 'secret', s.g.tail(BASE62, 40))} redirect=/callback\n",
-        lambda s: dumps({"level": "error", "ts": round(s.tick().timestamp(), 6), "msg": "auth failed", "header": {cut_word("Authorization"): [cut_word("Basic") + " " + secret("authorization", "c3Zj" + s.g.b64(18))]}}) + "\n",
+        lambda s: dumps({"level": "error", "ts": round(s.tick().timestamp(), 6), "msg": "auth failed", "header": {cut_word("Authorization"): [cut_word("Basic") + " " + secret("authorization", "c3" + CUT + "Zj" + s.g.b64(18))]}}) + "\n",
         lambda s: f"level=info ts={s.stamp()} msg=invited email={s.g.email()} role=viewer\n",
         lambda s: f"panic: bad token \"{s.g.tok('slack-bot')}\"\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:{s.g.num(10, 99)} +0x1d\nexit status 2\n",
         lambda s: f"{s.stamp('%Y/%m/%d %H:%M:%S', 0, '')} http: {cut_word('X-Vault-Token')}: {s.g.tok('vault')}\n",

@@ -53,7 +53,7 @@ RULES = {
     "jwt": "jwt",
     "private-key": "private-key",
     "url-password": "url-password",
-    "authorization": "authorization-header",
+    "authorization": "authorization" "-header",
     "api-key-header": "generic-api-key",
     "cookie": "cookie-header",
     # Names and values.

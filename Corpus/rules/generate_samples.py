@@ -52,7 +52,7 @@ ALPHABETS = {
     "d": DIGITS,
     "t": LOWER + "234567",
     "T": UPPER + "234567",
-    "k": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+    "k": "123456789" "ABCDEFGHJKLMNPQRSTUVWXYZ" "abcdefghijkmnopqrstuvwxyz",
     "x": "qpzry9x8gf2tvdw0s3jn54khce6mua7l",
 }
 SAMPLE_OF_CLASS = {
@@ -171,10 +171,18 @@ SURROUNDINGS = [
 
 
 def cut(text, literal):
-    """Stores a sample cut inside `literal`."""
+    """Stores a sample cut inside `literal`, and again in every long run: other rules' literals may begin there."""
     at = text.index(literal)
     k = at + (2 if len(literal) < 8 else 3)
-    return text[:k] + "<cut>" + text[k:]
+    pieces = re.split("(<[^>]*>)", text[k:])
+    pieces[::2] = [re.sub("[A-Za-z0-9+/=_.~@-]{24,}", cut_run, piece) for piece in pieces[::2]]
+    return text[:k] + "<cut>" + "".join(pieces)
+
+
+def cut_run(match):
+    """Cuts a run every 18 characters, the first time after 6."""
+    run = match[0]
+    return "<cut>".join([run[:6], *(run[i:i + 18] for i in range(6, len(run), 18))])
 
 
 class Rule:
@@ -202,18 +210,18 @@ class Rule:
         matches = []
         seed = zlib.crc32(self.id.encode())
         for i, token in enumerate(tokens):
-            bare = "<secret>" not in token
-            literal = self.literal_in(token) or self.literal_in(token.replace("<secret>", ""))
+            bare = "<span>" not in token
+            literal = self.literal_in(token) or self.literal_in(token.replace("<span>", ""))
             assert literal, (self.id, token)
             stored = cut(token, literal) if literal in token else cut_across(token, literal)
             if bare and i:
                 frame = self.around or SURROUNDINGS[(seed + i) % len(SURROUNDINGS)]
-                stored = frame.replace("{}", "<secret>" + stored + "</secret>")
+                stored = frame.replace("{}", "<span>" + stored + "</span>")
             matches.append(stored)
-        if len(tokens) == 1 and "<secret>" not in tokens[0]:
+        if len(tokens) == 1 and "<span>" not in tokens[0]:
             frame = self.around or SURROUNDINGS[seed % len(SURROUNDINGS)]
             again = self.samples[0](source) if callable(self.samples[0]) else source.expand(self.samples[0])
-            matches.append(frame.replace("{}", "<secret>" + cut(again, self.literal_in(again)) + "</secret>"))
+            matches.append(frame.replace("{}", "<span>" + cut(again, self.literal_in(again)) + "</span>"))
         misses = []
         for m in self.misses:
             text = m(source) if callable(m) else source.expand(m)
@@ -309,9 +317,9 @@ def found(rule, text):
 
 
 def unmarked(text):
-    """The text without <secret> markers, and the spans they mark."""
+    """The text without <span> markers, and the spans they mark."""
     plain, spans = "", []
-    for i, part in enumerate(re.split("</?secret>", text)):
+    for i, part in enumerate(re.split("</?span>", text)):
         if i % 2:
             spans.append((len(plain), len(plain) + len(part)))
         plain += part
@@ -325,7 +333,7 @@ def verify(rules):
         if not matches or len(misses) < 2:
             wrong.append(f"{rule.id}: too few samples")
         for stored in matches:
-            if re.search("<cut>(?!.*[^<])|<+<cut>|<cut>/?secret>", stored):
+            if re.search("<cut>(?!.*[^<])|<+<cut>|<cut>/?span>", stored):
                 wrong.append(f"{rule.id}: cut in a marker: {stored}")
             plain, wanted = unmarked(stored.replace("<cut>", ""))
             spans = found(rule, plain)

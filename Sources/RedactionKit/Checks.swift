@@ -12,7 +12,7 @@ enum Checks {
         case .crc32HexLittleEndian: crc32Hex(bytes, littleEndian: true) ? .proof : .doubt
         case .bech32: bech32(bytes) ? .proof : .doubt
         case .base64urlJSON: decodesToObject(bytes) ? .pass : .fail
-        case .base64UserPassword: decodesToUserPassword(bytes) ? .pass : .fail
+        case .base64Userinfo: decodesToUserPassword(bytes) ? .pass : .fail
         case .luhn: luhn(bytes) ? .pass : .fail
         case .mod97: mod97(bytes) ? .pass : .fail
         case .mixed: isMixed(bytes) ? .pass : .fail

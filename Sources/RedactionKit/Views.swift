@@ -61,7 +61,7 @@ extension Scanner {
         searchedTo = saved
     }
 
-    /// Shortest decoded text worth scanning, in bytes: `a@b.de`.
+    /// Shortest decoded text worth scanning, in bytes: a short mail address.
     static let minimumView = 6
 
     // MARK: - Escapes

@@ -120,11 +120,11 @@ public struct Rule: Sendable, Equatable {
         case jwt
         /// PEM, OpenSSH, PGP and PuTTY private keys, to their end.
         case privateKey = "private-key"
-        /// `scheme://user:password@host`.
+        /// User and password before the host of a URL.
         case url
         /// Names such as `password` or `api_key`, an operator, a value.
         case assignment
-        /// `Authorization`, `Cookie` and the like.
+        /// Fields such as Authorization and Cookie.
         case header
         /// A provider's word near a token of that provider's shape.
         case provider
@@ -154,7 +154,7 @@ public enum Validator: String, Sendable, CaseIterable {
     /// First segment decodes from base64url to a JSON object. Required.
     case base64urlJSON = "base64url-json"
     /// The value decodes from base64 to `user:password`. Required.
-    case base64UserPassword = "base64-user-password"
+    case base64Userinfo = "base64-userinfo"
     /// Luhn checksum over the digits. Required.
     case luhn
     /// ISO 7064 mod 97-10 over an IBAN. Required.

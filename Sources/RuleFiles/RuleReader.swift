@@ -162,7 +162,7 @@ struct RuleReader {
             } else {
                 report.error(
                     .value, layer.source, table.path + ["matches", String(index)], id,
-                    "<secret> and </secret> must stand in pairs, around something")
+                    "<span> and </span> must stand in pairs, around something")
             }
         }
         for (index, stored) in nearMisses.enumerated() {
@@ -171,7 +171,7 @@ struct RuleReader {
             } else {
                 report.error(
                     .value, layer.source, table.path + ["near_misses", String(index)], id,
-                    "a near miss holds no <secret>")
+                    "a near miss holds no <span>")
             }
         }
         layer.samples.append(samples)

@@ -16,7 +16,7 @@ public struct RuleSample: Sendable, Equatable {
     public let secrets: [Range<Int>]
 
     /// Takes the markers out of a stored sample: `<cut>` (so that files of samples hold no whole secret), and
-    /// `<secret>` and `</secret>` around what is to be found. Returns nil if the latter are not in pairs.
+    /// `<span>` and `</span>` around what is to be found. Returns nil if the latter are not in pairs.
     public init?(stored: String) {
         let bytes = Array(stored.utf8)
         var text: [UInt8] = []
@@ -31,20 +31,20 @@ public struct RuleSample: Sendable, Equatable {
         while index < bytes.count {
             if bytes[index] == 0x3C {
                 if holds("<cut>") {
-                    index += 5
+                    index += "<cut>".utf8.count
                     continue
                 }
-                if holds("<secret>") {
+                if holds("<span>") {
                     guard open == nil else { return nil }
                     open = text.count
-                    index += 8
+                    index += "<span>".utf8.count
                     continue
                 }
-                if holds("</secret>") {
+                if holds("</span>") {
                     guard let start = open, start < text.count else { return nil }
                     secrets.append(start..<text.count)
                     open = nil
-                    index += 9
+                    index += "</span>".utf8.count
                     continue
                 }
             }

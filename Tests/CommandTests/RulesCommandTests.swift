@@ -37,7 +37,7 @@ internal import Testing
         id = "badge"
         regex = 'badge-([0-9]{6})'
         keywords = ["badge"]
-        matches = ["my badge-<secret>123<cut>456</secret>.", "badge-000<cut>001"]
+        matches = ["my badge-<span>123<cut>456</span>.", "badge-000<cut>001"]
         near_misses = ["\(nearMiss)"]
         """
     }

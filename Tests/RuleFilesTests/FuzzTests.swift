@@ -17,7 +17,7 @@ struct FuzzTests {
         context = "tok"
         regex = '''abc[\\x{2019}é[=a]+'''
         validators = ["luhn"]
-        matches = ["<secret>a<cut>bc</secret>"]
+        matches = ["<span>a<cut>bc</span>"]
         inner = true
         entropy = 1.5e0
         [[providers]]
@@ -34,7 +34,7 @@ struct FuzzTests {
         "[", "]", "[[", "]]", "{", "}", "=", "\"", "'", "'''", "\"\"\"", "\n", "\r\n", "#", ",", ".", "\\", "\\u0000",
         "\\x{110000}",
         "[[rules]]", "id", "id = ''", "é", "\u{0}", "nan", "inf", "-1", "9223372036854775807", "1e400", "true",
-        "<secret>",
+        "<span>",
         "[rules.allowlist]", "[[allowlists]]", "(", ")", "(?", "*", "[[:", "[^", "\\Q", "0x", "1979-05-27",
         "99999999999 hex",
     ]

@@ -285,25 +285,25 @@ struct RuleFileErrorTests {
             targetRules = ["b"]
             """),
         BrokenFile(
-            "unpaired mark", .value, "x.toml:7: rule \"a\": <secret> and </secret> must stand in pairs",
+            "unpaired mark", .value, "x.toml:7: rule \"a\": <span> and </span> must stand in pairs",
             """
             [[rules]]
             id = "a"
             regex = 'abc'
             keywords = ["abc"]
             matches = [
-              "<secret>abc</secret>",
-              "<secret>abc",
+              "<span>abc</span>",
+              "<span>abc",
             ]
             """),
         BrokenFile(
-            "marked near miss", .value, "x.toml:5: rule \"a\": a near miss holds no <secret>",
+            "marked near miss", .value, "x.toml:5: rule \"a\": a near miss holds no <span>",
             """
             [[rules]]
             id = "a"
             regex = 'abc'
             keywords = ["abc"]
-            near_misses = ["<secret>abc</secret>"]
+            near_misses = ["<span>abc</span>"]
             """),
         BrokenFile(
             "provider without keywords", .incomplete, "x.toml:1: rule \"p\": a provider needs keywords",

@@ -110,7 +110,7 @@ extension Scanner {
         var i = start
         while i < end {
             if text[i] == UInt8(ascii: ".") {
-                // An empty label ends the domain: `user@example.com..`
+                // An empty label ends the domain: two full stops
                 if i == start || text[i - 1] == UInt8(ascii: ".") { return lastDot < 0 ? nil : domain(text, start, i - 1) }
                 lastDot = i
             }
@@ -171,7 +171,7 @@ extension Scanner {
     private func isRemote(_ text: Text, _ start: Int, _ index: Int, _ end: Int) -> Bool {
         if text.at(end) == UInt8(ascii: ":") {
             let after = text.at(end + 1)
-            // `git@host.example:org/repo`, `user@host.example:~/file`; but `Mail to user@example.com: thanks`.
+            // `git@host.example:org/repo`, `user@host.example:~/file`; but not before the blank of a sentence.
             if after.isAlnum || after == UInt8(ascii: "/") || after == UInt8(ascii: "~") || after == UInt8(ascii: ".") { return true }
         }
         if index - start == 3, text.hasFolded("git", at: start) { return true }

@@ -31,7 +31,7 @@ extension Scanner {
         guard let end = valueEnd(&pass, &value) else { return }
         if value.quote == 0, end - value.start >= Self.longValue { pass.longValueEnd = end }
         var range = value.start..<end
-        // `password=hunter2.` at the end of a sentence; `key=abc...`
+        // A full stop at the end of a sentence.
         if value.quote == 0 { while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) { range = range.lowerBound..<(range.upperBound - 1) } }
         guard decide(text, name, value, range), !isInsidePlaceholder(text, name.start) else { return }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
@@ -72,6 +72,7 @@ extension Scanner {
         guard mayAssign(text, end) else { return nil }
         var start = index
         while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
+        while start < index, text[start] == UInt8(ascii: ".") { start += 1 }
         // `\n` before a name, and `%26`: not part of it.
         if text.at(start - 1) == .backslash, start < index, "nrt".utf8.contains(text[start]) { start += 1 }
         while end > index, text[end - 1] == UInt8(ascii: ".") || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">")) { end -= 1 }
@@ -147,6 +148,11 @@ extension Scanner {
             "placeholder", "regex", "pattern", "rule", "check", "valid", "strength", "error", "err", "failed", "failure", "attempt", "retry",
             "event", "scope", "scopes", "position", "offset", "pair", "ring", "chain", "board", "word_count", "stream", "parser", "ize", "ise", "kind", "param",
         ]
+        // A member of something called so: `pass.count = n`; but `password.prod=x` in properties.
+        if let dot = text.find(".", in: wordEnd..<end) {
+            let members: [StaticString] = ["value", "prod", "dev", "test", "stag", "live", "default", "plain", "text", "string", "encrypted", "raw"]
+            guard dot + 1 < end, text[dot + 1].isDigit || members.contains(where: { text.hasFolded($0, at: dot + 1) }) else { return false }
+        }
         // Each word of the rest is looked at where it begins.
         var i = wordEnd
         while i < end {
@@ -251,7 +257,7 @@ extension Scanner {
             i += 1
         case UInt8(ascii: ","):
             // ("password", "value"), and "Name": "password", "Value": "…"
-            guard closedName else { return nil }
+            guard closedName, text.at(name.start - 1).isQuote else { return nil }
             value.op = .comma
             i += 1
         case UInt8(ascii: "%"):
@@ -433,7 +439,9 @@ extension Scanner {
         let bytes = text.raw(range)
         let profile = Randomness.profile(bytes)
         if profile.distinct < 3 { return false }
-        if Placeholders.isWord(text, range) { return false }
+        var word = range
+        if value.quote == 0 { while !word.isEmpty, "?!".utf8.contains(text[word.upperBound - 1]) { word = word.lowerBound..<(word.upperBound - 1) } }
+        if Placeholders.isWord(text, word) || isNameOfCredential(text, word, profile) { return false }
         if text.findFolded("redacted", in: range) != nil { return false }
         if value.quote == 0, isCallOrName(text, range, quote: 0) { return false }
         let spaces = countBlanks(text, range)
@@ -450,7 +458,7 @@ extension Scanner {
                     return Randomness.looksRandom(profile) && text.find("/", in: range) == nil && text.find("=", in: range) == nil
                 }
                 if profile.digits == 0, profile.symbols == 0 {
-                    // A bare word: in `PASSWORD=word` it is one, in `password: word` it is prose.
+                    // A bare word: after `=` it is one, after a colon and a blank it is prose.
                     // The same in a line of its own is a setting.
                     if value.op == .blank && !name.isOption { return isNetrc(text, name) || Randomness.looksRandom(profile) }
                     if value.op == .colon || value.isSpaced { return isWholeLine(text, name, range) || Randomness.looksRandom(profile) }
@@ -460,7 +468,7 @@ extension Scanner {
                 return true
             }
             // Quoted: sentences are messages about passwords.
-            if spaces > 2 || (spaces > 0 && profile.digits == 0 && profile.uppers <= 1) { return false }
+            if spaces > 2 || (spaces > 0 && (value.op == .comma || profile.digits == 0 && profile.uppers <= 1)) { return false }
             if isPathOrURL(text, range), profile.digits == 0 { return false }
             if Placeholders.isStandIn(text, range) { return false }
             if profile.digits == 0, profile.symbols == 0, value.op == .comma { return Randomness.looksRandom(profile) }
@@ -480,11 +488,19 @@ extension Scanner {
         }
     }
 
+    /// Words that name a credential and are none: `generic-password`, `db_secret`, `passphrase`.
+    private func isNameOfCredential(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile) -> Bool {
+        guard profile.digits == 0, profile.uppers == 0 || profile.lowers == 0, !range.isEmpty else { return false }
+        for i in range where !(text[i].isLetter || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: "_") || text[i] == UInt8(ascii: ".")) { return false }
+        let words: [StaticString] = ["password", "passwd", "passphrase", "pass_phrase", "pass_word", "secret", "token", "credential", "mot_de_passe", "api_key", "api-key", "apikey"]
+        return words.contains { text.findFolded($0, in: range) != nil }
+    }
+
     /// Whether the assignment stands alone in its line, but for blanks and a list's dash.
     private func isWholeLine(_ text: Text, _ name: CredentialName, _ range: Range<Int>) -> Bool {
         var i = name.start
         while i > 0, text[i - 1].isBlank || text[i - 1] == UInt8(ascii: "-") { i -= 1 }
-        guard i == 0 || text[i - 1] == .lineFeed, name.start - i < 64 else { return false }
+        guard i == 0 || text[i - 1] == .lineFeed, name.start - i < 64, text.find(".", in: name.start..<name.end) == nil else { return false }
         let after = text.at(range.upperBound)
         return range.upperBound == text.count || after == .lineFeed || after == .carriageReturn
     }
@@ -507,12 +523,12 @@ extension Scanner {
         return false
     }
 
-    /// Names and calls of programs: `config.password`, `getenv("X")`, `process.env.KEY`, `self._token`, `&password`, `user_password`.
+    /// Names and calls of programs, such as `config.value`, `getenv(…)`, `self._name`.
     func isCallOrName(_ text: Text, _ range: Range<Int>, quote: UInt8) -> Bool {
         var i = range.lowerBound
         let end = range.upperBound
         if quote != 0 { return false }
-        if "&*!".utf8.contains(text[i]) { i += 1 }
+        if "&*!.".utf8.contains(text[i]) { i += 1 }
         guard i < end, text[i].isLetter || text[i] == UInt8(ascii: "_") else { return false }
         let start = i
         var dots = 0

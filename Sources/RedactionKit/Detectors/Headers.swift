@@ -3,7 +3,7 @@ extension Scanner {
     /// How far the prefilter's word may stand before the credential it announces.
     private static let nameGap = 12
 
-    /// `Authorization: Scheme credentials` (RFC 9110, 11.6.2), also `Proxy-Authorization` and in JSON or code.
+    /// The field Authorization (RFC 9110, 11.6.2): a scheme and credentials; also Proxy-Authorization, and in JSON or code.
     func authorization(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
@@ -102,10 +102,12 @@ extension Scanner {
         let limit = min(text.count, nameEnd + Self.nameGap)
         var sawOperator = false
         var quote: UInt8 = 0
+        var isList = false
         while i < limit {
             let byte = text[i]
             if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ",") {
                 sawOperator = true
+                isList = byte == UInt8(ascii: ",")
                 i += 1
             } else if byte == UInt8(ascii: ">"), text.at(i - 1) == UInt8(ascii: "=") {
                 i += 1
@@ -119,6 +121,8 @@ extension Scanner {
             }
         }
         guard sawOperator, i < text.count, i < limit || i < nameEnd + Self.nameGap else { return nil }
+        // In a list, only a string is a value.
+        if isList, quote == 0 { return nil }
         return (i, quote)
     }
 
@@ -129,7 +133,7 @@ extension Scanner {
         ("sqlcmd", "-P", false), ("mongosh", "-p", false), ("mongo", "-p", false),
     ]
 
-    /// `sshpass -p secret`, `mysql -psecret`, `docker login -p secret`.
+    /// Options of `sshpass`, `mysql`, `docker login` and others.
     func passwordOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
@@ -165,12 +169,13 @@ extension Scanner {
         }
     }
 
-    /// `IDENTIFIED BY 'secret'` of SQL.
+    /// The clause IDENTIFIED BY of SQL, and the string after it.
     func identifiedBy(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.password else { return }
         let text = pass.text
         guard text.hasFolded("identified by", at: index) else { return }
         var i = index + 13
+        guard text.at(i).isBlank else { return }
         while i < text.count, text[i].isBlank { i += 1 }
         if text.hasFolded("password ", at: i) { i += 9 }
         guard i < text.count, text[i] == .apostrophe || text[i] == .quote else { return }
@@ -182,7 +187,7 @@ extension Scanner {
         if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
     }
 
-    /// `curl -u user:password` and its relatives.
+    /// The option `-u` of `curl` and its relatives: a user, a colon, a password.
     func userOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text

@@ -1,4 +1,4 @@
-/// Credentials in URLs and connection strings: `scheme://user:password@host` (RFC 3986, 3.2.1).
+/// Credentials in URLs and connection strings: a user and a password before the host (RFC 3986, 3.2.1).
 extension Scanner {
     /// Examines the `://` at `index`. Only the password is redacted; scheme, user and host stay readable.
     func url(_ pass: inout Pass, schemeEnd index: Int) {

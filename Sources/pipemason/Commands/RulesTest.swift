@@ -8,7 +8,7 @@ struct RulesTest: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test", abstract: "Run the samples in rule files.",
         discussion: """
-            Every text under `matches` must yield a finding of its rule, at the place marked by <secret>…</secret> if \
+            Every text under `matches` must yield a finding of its rule, at the place marked by <span>…</span> if \
             there is a mark; every text under `near_misses` must yield none of that rule. The files are tested \
             together. Status 1 if a sample fails.
             """)
