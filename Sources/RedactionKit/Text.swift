@@ -49,6 +49,13 @@ struct Text {
         return true
     }
 
+    /// Whether the text ends within `literal`, which begins at `index`.
+    func isCut(_ literal: StaticString, at index: Int) -> Bool {
+        guard index <= count, index + literal.utf8CodeUnitCount > count else { return false }
+        for i in index..<count where base[i] != literal.utf8Start[i - index] { return false }
+        return true
+    }
+
     /// Offset of `literal` in `range`, or nil.
     func find(_ literal: StaticString, in range: Range<Int>) -> Int? {
         let length = literal.utf8CodeUnitCount

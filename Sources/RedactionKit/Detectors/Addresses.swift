@@ -37,6 +37,7 @@ extension Scanner {
         guard pass.isFinal || end + 2 <= text.count || (end < text.count && text[end] != UInt8(ascii: ":")) else {
             return pass.holdFrom(start)
         }
+        if !pass.isFinal, text.at(end) == UInt8(ascii: ":"), text.isCut("[REDACTED", at: end + 1) { return pass.holdFrom(start) }
         guard let domainEnd = domain(text, index + 1, end) else { return }
         if isRemote(text, start, index, domainEnd) { return }
         pass.add(start..<domainEnd, rule: rule, confidence: 2, reason: .structure)
@@ -173,6 +174,7 @@ extension Scanner {
             let after = text.at(end + 1)
             // `git@host.example:org/repo`, `user@host.example:~/file`; but not before the blank of a sentence.
             if after.isAlnum || after == UInt8(ascii: "/") || after == UInt8(ascii: "~") || after == UInt8(ascii: ".") { return true }
+            if text.has("[REDACTED", at: end + 1) { return true }
         }
         if index - start == 3, text.hasFolded("git", at: start) { return true }
         let lineStart = text.lineStart(before: start, limit: 160)

@@ -18,6 +18,11 @@ extension Scanner {
                 // Another URL begins.
                 if i > start, text.has("://", at: i) { break scan }
                 if colon < 0, lastAt < 0, pathStart < 0 { colon = i }
+            case UInt8(ascii: "["):
+                // A placeholder of ours is one thing, whatever it is called.
+                if text.has("[REDACTED", at: i) {
+                    while i + 1 < limit, text[i] != UInt8(ascii: "]"), text[i] >= 0x20 { i += 1 }
+                }
             case UInt8(ascii: "@"):
                 if pathStart < 0 {
                     lastAt = i
@@ -41,14 +46,14 @@ extension Scanner {
         }
         let isCut = i == limit && limit < text.count
         if i == text.count, !pass.isFinal, !isCut {
-            // Undecided: the password, if there is one, begins after the colon.
-            if colon >= 0 { pass.holdFrom(colon + 1) }
+            // Undecided: the password, if there is one, begins after the colon, and a token after the slashes.
+            pass.holdFrom(colon >= 0 ? colon + 1 : start)
             return
         }
         guard lastAt > start else { return }
         if colon < 0 || colon > lastAt {
             let user = start..<lastAt
-            if user.count >= 20, Randomness.looksRandom(text.raw(user)) { pass.add(user, rule: rule, reason: .structure) }
+            if user.count >= 20, text.find("[REDACTED", in: user) == nil, Randomness.looksRandom(text.raw(user)) { pass.add(user, rule: rule, reason: .structure) }
             return
         }
         let password = (colon + 1)..<lastAt
