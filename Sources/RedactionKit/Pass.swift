@@ -23,6 +23,8 @@ struct Pass {
     var longValueEnd = 0
     /// Where the current piece of an over-long run begins; runs are not followed back beyond it.
     var pieceStart: Int
+    /// Where the `@` of a URL with a password stands.
+    var userInfoEnds: [Int] = []
     /// The last key block; candidates in it are part of it.
     var blockStart = 0
     var blockEnd = 0

@@ -44,6 +44,17 @@ public struct PlaceholderTemplate: Sendable, Equatable {
         self.parts = parts
     }
 
+    /// Whether each byte may stand between the brackets: in ids, tags, or the template's own text.
+    var bytes: [Bool] {
+        var result = (0..<256).map { (UInt8($0)).isIdentifier || ":.-".utf8.contains(UInt8($0)) }
+        for case .text(let text) in parts {
+            for byte in text.utf8 { result[Int(byte)] = true }
+        }
+        result[Int(UInt8(ascii: "["))] = false
+        result[Int(UInt8(ascii: "]"))] = false
+        return result
+    }
+
     func render(rule: String, category: String, tag: String?) -> String {
         var result = ""
         for part in parts {

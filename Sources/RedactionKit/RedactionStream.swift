@@ -48,7 +48,7 @@ public struct RedactionStream: ~Copyable {
 
     init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel()) {
         self.redactor = redactor
-        scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path)
+        scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path, template: redactor.options.template)
         capacity = 64 * 1024
         storage = .allocate(byteCount: capacity, alignment: 64)
         if !redactor.options.knownValues.isEmpty {

@@ -38,7 +38,14 @@ final class Scanner {
 
     private static let candidateCapacity = 4096
 
-    init(rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil) {
+    /// Whether each byte may stand within a placeholder of ours.
+    private let placeholderBytes: [Bool]
+
+    init(
+        rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil,
+        template: PlaceholderTemplate = .standard
+    ) {
+        placeholderBytes = template.bytes
         self.rules = rules
         self.limits = limits
         self.kernel = kernel
@@ -82,6 +89,7 @@ final class Scanner {
             }
             from = next
         }
+        dropUserInfo(&pass)
         if !rules.lineRules.isEmpty { everyLine(&pass) }
         if !rules.numbers.isEmpty { numbers(&pass) }
         if let knownValues { knownValues.scan(&pass) }
@@ -120,8 +128,9 @@ final class Scanner {
     func isInsidePlaceholder(_ text: Text, _ index: Int) -> Bool {
         var i = index - 1
         let floor = max(0, index - PlaceholderTemplate.maximumLength)
-        while i >= floor, text[i] >= 0x20, text[i] != UInt8(ascii: "]") {
-            if text[i] == UInt8(ascii: "["), text.has("[REDACTED", at: i) { return true }
+        while i >= floor {
+            if text[i] == UInt8(ascii: "[") { return text.has("[REDACTED", at: i) }
+            guard placeholderBytes[Int(text[i])] else { return false }
             i -= 1
         }
         return false

@@ -59,6 +59,15 @@ extension Scanner {
         let password = (colon + 1)..<lastAt
         guard !password.isEmpty, !Placeholders.isTemplate(text, password) else { return }
         pass.add(password, rule: rule, confidence: 1, reason: .structure)
+        pass.userInfoEnds.append(lastAt)
+    }
+
+    /// Drops the addresses that a decoded password and the host behind it look like: `p%40ss/w0rd@host.example`.
+    func dropUserInfo(_ pass: inout Pass) {
+        guard let email = rules.email, !pass.userInfoEnds.isEmpty else { return }
+        // An address is short: each of its bytes is asked for.
+        let ends = Set(pass.userInfoEnds)
+        pass.spans.removeAll { span in span.rule == email && (span.start..<span.end).contains(where: ends.contains) }
     }
 
     func isPort(_ text: Text, _ start: Int, _ end: Int) -> Bool {

@@ -23,7 +23,8 @@ package struct ReferenceScanner {
         return bytes.withUnsafeBufferPointer { bytes in
             let text = Text(base: bytes.baseAddress!, count: bytes.count)
             var pass = Pass(text: text, lower: 0, isFinal: true, depth: 0)
-            let scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, path: path)
+            let scanner = Scanner(
+                rules: redactor.rules, limits: redactor.options.limits, path: path, template: redactor.options.template)
             let candidates = Candidates(rules: redactor.rules, knownValues: redactor.options.knownValues)
             scanner.examiner = { candidates.examine($1.text, &$1, $0) }
             scanner.scan(&pass)
@@ -111,12 +112,15 @@ private final class Candidates {
         add(rules.header, ["authorization"], .authorization)
         add(rules.header, ["bearer"], .bearer)
         add(rules.header, ["curl", "wget"], .userOption)
+        let commands = [
+            "sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd", "mongo",
+        ]
+        add(rules.header, commands, .passwordOption)
+        add(rules.password, ["identified by"], .identifiedBy)
         add(rules.cookie, ["cookie"], .cookie)
         add(rules.manifest, ["data:", "data\""], .manifest)
         add(rules.keyMember, ["\"d\"", "\"k\""], .jwk)
-        for (index, rule) in rules.rules.enumerated() where rule.detector == .pattern && rule.regex != nil {
-            add(index, (rule.keywords.isEmpty ? rule.anchors : rule.keywords).map(\.asciiLowercased), .pattern(index))
-        }
+        for (index, keywords) in rules.keywords { add(index, keywords, .pattern(index)) }
         self.literals = Dictionary(grouping: literals) { $0.bytes[0] }
         let words = rules.words.enumerated().flatMap { fragment, words in words.map { (word: $0, fragment: fragment) } }
         self.words = Dictionary(grouping: words) { $0.word.bytes[0] }
@@ -168,6 +172,8 @@ private final class Candidates {
                 if !pass.isInBlock(place.start) { scanner.fragment(&pass, place.family!, place.fragment, place.start) }
             }
         }
+        scanner.dropUserInfo(&pass)
+        if !rules.lineRules.isEmpty { scanner.everyLine(&pass) }
         if !rules.numbers.isEmpty { scanner.numbers(&pass) }
         findKnownValues(text, &pass)
     }
