@@ -1,6 +1,7 @@
 # make            the program, in release mode
 # make demo       a log of many sources, before and after
 # make test       everything that must hold; .ci/run calls it
+# make test-slow  the long tests of the engine
 # make test-large the memory limits on 1 GiB and 10 GiB streams
 # make help       all targets
 
@@ -49,6 +50,10 @@ unit-test: build peers ## run the test suites
 .PHONY: peers
 peers: ## install the other implementations that the toolkit is tested against
 	@scripts/install-peers.sh
+
+.PHONY: test-slow
+test-slow: deps ## run the long tests of the engine: many random texts, logs byte by byte, 64 MB lines
+	PIPEMASON_SLOW_TESTS=1 $(SWIFT) test --disable-xctest -c release -Xswiftc -enable-testing --filter RedactionKitTests
 
 .PHONY: test-large
 test-large: build ## run the memory tests at full size (many minutes)

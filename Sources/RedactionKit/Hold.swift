@@ -12,6 +12,7 @@ extension Scanner {
         let text = pass.text
         if pass.open == nil { holdAtom(&pass) }
         if rules.email != nil { holdQuotedLocal(&pass) }
+        holdWide(&pass)
         if rules.privateKey != nil {
             for marker in Self.markers {
                 let longest = min(marker.utf8CodeUnitCount, text.count)
@@ -90,6 +91,16 @@ extension Scanner {
         }
         atomStart = unitStart(text, atomStart, text.count)
         if atomStart < text.count { pass.holdFrom(atomStart) }
+    }
+
+    /// The beginning of UTF-16 text: NULs between printable bytes.
+    private func holdWide(_ pass: inout Pass) {
+        let text = pass.text
+        var start = text.count - 1
+        guard start >= 0, text[start] == 0 || text.at(start - 1) == 0 else { return }
+        let floor = max(pass.lower, pass.wideEnd, text.count - 2 * limits.run)
+        while start > floor, alternates(text, start - 1, start) { start -= 1 }
+        if start >= floor, start < text.count - 1 || text[start] == 0 { pass.holdFrom(start) }
     }
 
     /// `"quoted local part"` that is open, or closed right at the end.

@@ -19,10 +19,27 @@ public struct KnownValue: Sendable, CustomStringConvertible {
         self.name = clean.isEmpty ? "value" : clean
         var value = value
         while let last = value.last, last == .lineFeed || last == .carriageReturn { value.removeLast() }
+        // The extent of white space at the ends of a value of several lines says nothing: a line end matches any of it.
+        if value.contains(where: { $0 == .lineFeed || $0 == .carriageReturn }) {
+            value = Array(value.drop(while: \.isWhitespace))
+            while let last = value.last, last.isWhitespace { value.removeLast() }
+        }
         guard value.contains(where: { !$0.isWhitespace && $0 != 0 }) else { throw KnownValueError(name: self.name, reason: .blank) }
-        guard value.count >= Self.minimumLength else { throw KnownValueError(name: self.name, reason: .tooShort) }
+        guard Self.essentialLength(value) >= Self.minimumLength else { throw KnownValueError(name: self.name, reason: .tooShort) }
         guard value.count <= Self.maximumLength else { throw KnownValueError(name: self.name, reason: .tooLong) }
         self.value = value
+    }
+
+    /// Length with each line end and the white space around it counted as one byte, which is all that must match.
+    private static func essentialLength(_ value: [UInt8]) -> Int {
+        var length = 0
+        var i = 0
+        while i < value.count {
+            if value[i] == .lineFeed || value[i] == .carriageReturn { while i + 1 < value.count, value[i + 1].isWhitespace { i += 1 } }
+            i += 1
+            length += 1
+        }
+        return length
     }
 
     /// Never the value.
@@ -59,6 +76,10 @@ struct KnownValueIndex {
     private(set) var names: [String] = []
     private var needles: [Needle] = []
     private var heads: [UInt32: Int32] = [:]
+    /// Needles with a line end in their first four bytes, which have no one hash.
+    private var broken: [Int] = []
+    /// Bytes of text that the longest needle may match.
+    private(set) var longest = 0
     /// One bit per hash of the first four bytes.
     private var filter: [UInt64]
     /// Rule index of the first value; values count up from there.
@@ -85,6 +106,9 @@ struct KnownValueIndex {
         var forms = Set<[UInt8]>()
         func addForms(_ bytes: [UInt8]) {
             forms.insert(bytes)
+            // In a string of JSON, and in one within another; characters beyond ASCII and `/` are found by decoding.
+            let escaped = Self.escaped(bytes)
+            if escaped != bytes { forms.formUnion([escaped, Self.escaped(escaped)]) }
             for alphabet in [Self.standardAlphabet, Self.urlAlphabet] {
                 for alignment in 0..<3 {
                     let encoded = Self.base64(bytes, alignment: alignment, alphabet)
@@ -106,11 +130,34 @@ struct KnownValueIndex {
             }
         }
         for form in forms.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            let lineEnds = form.count { $0 == .lineFeed || $0 == .carriageReturn }
+            longest = max(longest, form.count + lineEnds * Self.maximumGap)
+            guard !form.prefix(4).contains(where: { $0 == .lineFeed || $0 == .carriageReturn }) else {
+                broken.append(needles.count)
+                needles.append(Needle(bytes: form, value: index, next: -1))
+                continue
+            }
             let key = UInt32(form[0]) | UInt32(form[1]) << 8 | UInt32(form[2]) << 16 | UInt32(form[3]) << 24
             let bit = Self.hash(key)
             filter[bit >> 6] |= 1 << UInt64(bit & 63)
             needles.append(Needle(bytes: form, value: index, next: heads[key] ?? -1))
             heads[key] = Int32(needles.count - 1)
+        }
+    }
+
+    /// White space that one line end of a value matches at most.
+    static let maximumGap = 64
+
+    /// Escapes of a string, RFC 8259, 7.
+    private static func escaped(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { byte -> [UInt8] in
+            switch byte {
+            case .quote, .backslash: [.backslash, byte]
+            case .lineFeed: [.backslash, UInt8(ascii: "n")]
+            case .carriageReturn: [.backslash, UInt8(ascii: "r")]
+            case .tab: [.backslash, UInt8(ascii: "t")]
+            default: [byte]
+            }
         }
     }
 
@@ -146,7 +193,8 @@ struct KnownValueIndex {
             guard i < text.count else { return .partial }
             if needle[k] == .lineFeed || needle[k] == .carriageReturn {
                 guard text[i].isWhitespace else { return .mismatch }
-                while i < text.count, text[i].isWhitespace { i += 1 }
+                let start = i
+                while i < text.count, text[i].isWhitespace, i - start < Self.maximumGap { i += 1 }
                 while k < needle.count, needle[k].isWhitespace { k += 1 }
                 continue
             }
@@ -157,30 +205,43 @@ struct KnownValueIndex {
         return .match(i)
     }
 
-    /// Adds the occurrences that begin at or after `pass.lower`.
+    /// Adds the occurrences that begin at or after `pass.lower`, or that overlap the redaction that ends there.
     func scan(_ pass: inout Pass) {
         let text = pass.text
         guard !needles.isEmpty, text.count >= 4 else { return }
         var last: Range<Int>?
         var lastRule = 0
         let raw = UnsafeRawPointer(text.base)
+        let from = pass.continuesRedaction ? max(0, pass.lower - longest) : pass.lower
         filter.withUnsafeBufferPointer { filter in
-            for i in pass.lower..<max(pass.lower, text.count - 3) {
+            for i in from..<max(from, text.count - 3) {
                 let key = raw.loadUnaligned(fromByteOffset: i, as: UInt32.self)
                 let bit = Self.hash(key)
-                guard filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0, var next = heads[key] else { continue }
-                while next >= 0 {
-                    let needle = needles[Int(next)]
-                    next = needle.next
-                    guard case .match(let end) = compare(needle.bytes, text, at: i) else { continue }
-                    // One span over overlapping occurrences, so that their number is bounded too.
-                    if let known = last, i < known.upperBound {
-                        last = known.lowerBound..<max(known.upperBound, end)
-                    } else {
-                        if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
-                        last = i..<end
-                        lastRule = firstRule + needle.value
+                let isCandidate = filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0
+                guard isCandidate || !broken.isEmpty else { continue }
+                // The longest of the values that begin here.
+                var end = 0
+                var rule = 0
+                func look(at needle: Needle) {
+                    guard case .match(let found) = compare(needle.bytes, text, at: i) else { return }
+                    let own = firstRule + needle.value
+                    if found > end || found == end && own < rule { (end, rule) = (found, own) }
+                }
+                if isCandidate, var next = heads[key] {
+                    while next >= 0 {
+                        look(at: needles[Int(next)])
+                        next = needles[Int(next)].next
                     }
+                }
+                for index in broken where needles[index].bytes[0] == text[i] { look(at: needles[index]) }
+                guard end > i else { continue }
+                // One span over overlapping occurrences, so that their number is bounded too.
+                if let known = last, i < known.upperBound {
+                    last = known.lowerBound..<max(known.upperBound, end)
+                } else {
+                    if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
+                    last = i..<end
+                    lastRule = rule
                 }
             }
         }
@@ -190,10 +251,8 @@ struct KnownValueIndex {
     /// Holds the earliest place from which a value may still be completed.
     func holdTail(_ pass: inout Pass) {
         let text = pass.text
-        let longest = needles.reduce(0) { max($0, $1.bytes.count) }
         guard longest > 0 else { return }
-        // A run of white space may be longer than the line end it stands for.
-        var i = max(pass.lower, text.count - 2 * longest - 64)
+        var i = max(pass.lower, text.count - longest)
         while i < min(text.count, pass.hold) {
             for needle in needles where needle.bytes[0] == text[i] {
                 if case .partial = compare(needle.bytes, text, at: i) {

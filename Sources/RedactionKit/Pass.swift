@@ -7,6 +7,8 @@ struct Pass {
     let isFinal: Bool
     /// Encodings that have been undone to get here.
     let depth: Int
+    /// Whether a redaction ends at `lower`, which a secret that began inside it may continue.
+    var continuesRedaction = false
     /// Found spans, in no order.
     var spans: [Span] = []
     /// Bytes from here on may still turn out to be inside a secret.

@@ -159,6 +159,7 @@ public struct RedactionStream: ~Copyable {
         pass.blockEnd = first.blockEnd
         pass.hold = min(pass.hold, max(first.hold, released))
         pass.open = first.open
+        pass.continuesRedaction = origin + UInt64(released) == redactedTo
         scanner.scan(&pass)
         var hold = isFinal ? count : max(pass.hold, released)
         open = nil

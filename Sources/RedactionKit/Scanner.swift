@@ -174,7 +174,7 @@ final class Scanner {
                 // The token fills the piece: the rest of the run belongs to it.
                 cutRule = nil
                 pass.add((pieceEnd - 1)..<end, rule: rule, reason: .limit)
-                if !pass.isComplete(at: end) { pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end) }
+                if !pass.isComplete(at: end), pass.open == nil { pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end) }
                 return
             }
             piece += limits.run - limits.overlap

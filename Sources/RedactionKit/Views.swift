@@ -356,7 +356,7 @@ extension Scanner {
     }
 
     /// Whether exactly one of two neighbours is NUL and the other is printable ASCII or a tab.
-    private func alternates(_ text: Text, _ a: Int, _ b: Int) -> Bool {
+    func alternates(_ text: Text, _ a: Int, _ b: Int) -> Bool {
         let (x, y) = (text[a], text[b])
         let other = x == 0 ? y : y == 0 ? x : 0
         return other >= 0x20 && other < 0x7f || other == .tab

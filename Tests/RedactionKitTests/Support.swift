@@ -93,6 +93,11 @@ extension Redactor {
     func redactByteByByte(_ bytes: [UInt8]) -> [UInt8] { redact(bytes, cutAt: Array(bytes.indices)) }
 }
 
+extension String {
+    /// Without the `<cut>` markers, which keep this repository free of what looks like a secret.
+    var joined: String { replacing("<cut>", with: "") }
+}
+
 // MARK: - Comparing
 
 /// Bytes for people: escaped as in a string literal, long ones shortened.

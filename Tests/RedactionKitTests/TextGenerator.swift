@@ -7,7 +7,8 @@ import RuleFiles
 enum TextGenerator {
     private static let samples: [[UInt8]] = Repository.rules.flatMap(\.texts).filter { $0.count < 1500 }
     private static let words = [
-        "password", "passwd" + "=", "PASSWORD" + ": ", "api_key=", "\"token\": \"", "secret", "token: ", "client-secret",
+        "password", "passwd" + "=", "PASSWORD" + ": ", "api_key=", "\"token\": \"", "secret", "token: ",
+        "client-secret",
         "Authorization: ", "Bearer ",
         "Basic ", "Cookie: ", "Set-Cookie: ", "curl -u ", "https://", "postgres://app:", "@", "@example.net", "user",
         "quinn.o", "data:\n",

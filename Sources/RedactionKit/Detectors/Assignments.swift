@@ -46,6 +46,19 @@ extension Scanner {
         }
     }
 
+    /// If a value goes on at its limit, adds it up to its terminator, or leaves it open; else returns false.
+    func addRest(_ pass: inout Pass, from start: Int, limit end: Int, rule: Int, quote: UInt8) -> Bool {
+        let text = pass.text
+        guard end < text.count, !endsValue(text[end], quote: quote) else { return false }
+        var last = end
+        while last < text.count, !endsValue(text[last], quote: quote) { last += 1 }
+        pass.add(start..<last, rule: rule, confidence: 0, reason: .limit)
+        if last == text.count, !pass.isFinal {
+            pass.open = Opening(construct: .value(rule: rule, quote: quote), start: start, end: last)
+        }
+        return true
+    }
+
     /// Whether an over-long value ends before `byte`.
     func endsValue(_ byte: UInt8, quote: UInt8) -> Bool {
         byte == .lineFeed || (quote != 0 ? byte == quote : byte.isWhitespace || byte.isQuote)

@@ -31,6 +31,9 @@ extension Scanner {
             end += 1
         }
         if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
+        let isCut = end == i + limits.value
+        let quote = isCompound && value.quote == 0 ? .lineFeed : value.quote
+        if isCut, addRest(&pass, from: i, limit: end, rule: rule, quote: quote) { return }
         while end > i, text[end - 1].isBlank { end -= 1 }
         let range = i..<end
         guard range.count >= 4, !Placeholders.isStandIn(text, range), !isCallOrName(text, range, quote: value.quote) else { return }
@@ -51,6 +54,7 @@ extension Scanner {
         if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
         let range = i..<end
         guard range.count >= 16, !Placeholders.isStandIn(text, range), Randomness.looksRandom(text.raw(range)) else { return }
+        if end == i + limits.value, addRest(&pass, from: i, limit: end, rule: rule, quote: 0) { return }
         pass.add(range, rule: rule, confidence: 1, reason: .context)
     }
 
@@ -65,6 +69,8 @@ extension Scanner {
         var i = value.start
         let limit = min(text.count, i + limits.value)
         var isFirst = true
+        // Beyond the limit, all cookies are one value.
+        let end = value.quote == 0 ? .lineFeed : value.quote
         while i < limit {
             while i < limit, text[i].isBlank || text[i] == UInt8(ascii: ";") { i += 1 }
             let name = i
@@ -79,14 +85,16 @@ extension Scanner {
                 i += 1
             }
             if i == text.count, i < value.start + limits.value, !pass.isFinal { return pass.holdFrom(start) }
+            if i == value.start + limits.value, addRest(&pass, from: start, limit: i, rule: rule, quote: end) { return }
             if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
             isFirst = false
             let range = start..<i
             if !isHarmlessCookie(text, nameRange), range.count >= 6, !Placeholders.isStandIn(text, range) {
                 pass.add(range, rule: rule, confidence: 1, reason: .context)
             }
-            if text.at(i) != UInt8(ascii: ";") { break }
+            if text.at(i) != UInt8(ascii: ";") { return }
         }
+        if i == value.start + limits.value { _ = addRest(&pass, from: i, limit: i, rule: rule, quote: end) }
     }
 
     /// Cookies that hold a preference and no session.
@@ -163,6 +171,7 @@ extension Scanner {
             var end = start
             while end < text.count, end - start < limits.value, quote.isQuote ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote { end += 1 }
             if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+            if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: quote.isQuote ? quote : 0) { return }
             let range = start..<end
             if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
             return
@@ -183,6 +192,7 @@ extension Scanner {
         var end = start
         while end < text.count, end - start < limits.value, text[end] != text[i], text[end] != .lineFeed { end += 1 }
         if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+        if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: text[i]) { return }
         let range = start..<end
         if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
     }
@@ -228,6 +238,7 @@ extension Scanner {
             }
             i = max(end, i)
             guard colon >= 0 else { continue }
+            if end == start + limits.value, addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0) { return }
             let range = (colon + 1)..<end
             if !range.isEmpty, !Placeholders.isTemplate(text, range), text.find("[REDACTED", in: start..<end) == nil { pass.add(range, rule: rule, confidence: 1, reason: .context) }
         }

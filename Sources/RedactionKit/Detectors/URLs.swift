@@ -50,6 +50,11 @@ extension Scanner {
             pass.holdFrom(colon >= 0 ? colon + 1 : start)
             return
         }
+        if isCut, colon >= 0, lastAt < 0 {
+            // What follows the colon is no port and has no end: it counts as a password.
+            _ = addRest(&pass, from: colon + 1, limit: i, rule: rule, quote: 0)
+            return
+        }
         guard lastAt > start else { return }
         if colon < 0 || colon > lastAt {
             let user = start..<lastAt
@@ -62,7 +67,7 @@ extension Scanner {
         pass.userInfoEnds.append(lastAt)
     }
 
-    /// Drops the addresses that a decoded password and the host behind it look like: `p%40ss/w0rd@host.example`.
+    /// Drops the addresses that a decoded password and the host behind it look like: `p%40ss/w0rd@…`.
     func dropUserInfo(_ pass: inout Pass) {
         guard let email = rules.email, !pass.userInfoEnds.isEmpty else { return }
         // An address is short: each of its bytes is asked for.

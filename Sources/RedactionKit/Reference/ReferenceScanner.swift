@@ -303,6 +303,9 @@ private final class Candidates {
         }
         var result = Set(plain)
         for bytes in plain {
+            let escapes: [UInt8: String] = [0x22: "\\\"", 0x5c: "\\\\", 0x0a: "\\n", 0x0d: "\\r", 0x09: "\\t"]
+            let once = bytes.flatMap { escapes[$0].map { Array($0.utf8) } ?? [$0] }
+            result.formUnion([once, once.flatMap { escapes[$0].map { Array($0.utf8) } ?? [$0] }])
             for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
                 let digits = Array(digits.utf8)
                 result.insert(bytes.flatMap { [digits[Int($0 / 16)], digits[Int($0 % 16)]] })
@@ -335,7 +338,8 @@ private final class Candidates {
                 while offset < needle.count, index < text.count {
                     if needle[offset] == 0x0a || needle[offset] == 0x0d {
                         guard text[index].isWhitespace else { break }
-                        while index < text.count, text[index].isWhitespace { index += 1 }
+                        let gap = index
+                        while index < text.count, text[index].isWhitespace, index - gap < 64 { index += 1 }
                         while offset < needle.count, needle[offset].isWhitespace { offset += 1 }
                     } else {
                         guard text[index] == needle[offset] else { break }
