@@ -190,14 +190,17 @@ enum Placeholders {
             // $VAR, ${VAR}, $(command), $1; but a password may begin with a dollar sign: `$` and no name is one.
             if second == UInt8(ascii: "{") || second == UInt8(ascii: "(") { return true }
             var i = range.lowerBound + 1
-            while i < range.upperBound, text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text[i] == UInt8(ascii: ":") { i += 1 }
+            while i < range.upperBound,
+                text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text[i] == UInt8(ascii: ":")
+            { i += 1 }
             // A variable's name is a word; `$2y$10$…` and `$xK9!` are not.
             return i == range.upperBound && !Randomness.looksRandom(text.raw((range.lowerBound + 1)..<i))
         case UInt8(ascii: "{"), UInt8(ascii: "<"), UInt8(ascii: "["), UInt8(ascii: "("):
             return true
         case UInt8(ascii: "%"):
             // %s, %(name)s, %ENV%, %{name}
-            return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") || last == UInt8(ascii: "%")
+            return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{")
+                || last == UInt8(ascii: "%")
         case UInt8(ascii: "!"):
             // YAML tags: !vault, !ref
             return length >= 3 && (range.lowerBound + 1..<range.upperBound).allSatisfy { text[$0].isLower }
@@ -208,14 +211,17 @@ enum Placeholders {
         default: break
         }
         if text.find("[REDACTED", in: range) != nil || text.findFolded("redacted", in: range) != nil { return true }
-        if text.find("${", in: range) != nil || text.find("{{", in: range) != nil || text.find("$(", in: range) != nil { return true }
+        if text.find("${", in: range) != nil || text.find("{{", in: range) != nil || text.find("$(", in: range) != nil {
+            return true
+        }
         // Masks: at least three of * • x X . - _ # and nothing else, or a tail of asterisks.
         var isMask = true
         var stars = 0
         for i in range {
             let byte = text[i]
             if byte == UInt8(ascii: "*") { stars += 1 }
-            if byte != UInt8(ascii: "*"), byte | 0x20 != UInt8(ascii: "x"), byte != UInt8(ascii: "."), byte != UInt8(ascii: "-"),
+            if byte != UInt8(ascii: "*"), byte | 0x20 != UInt8(ascii: "x"), byte != UInt8(ascii: "."),
+                byte != UInt8(ascii: "-"),
                 byte != UInt8(ascii: "_"), byte != UInt8(ascii: "#"), byte != UInt8(ascii: "?"), byte < 0x80
             {
                 isMask = false
@@ -228,15 +234,23 @@ enum Placeholders {
     /// Words that say what a value is or that there is none, in lower case.
     private static let words: Set<String> = [
         "null", "nil", "none", "nan", "true", "false", "yes", "no", "on", "off", "undefined", "void", "empty", "blank",
-        "required", "optional", "missing", "invalid", "incorrect", "expired", "wrong", "valid", "ok", "unset", "set", "unknown",
-        "string", "str", "text", "char", "varchar", "bytes", "bytearray", "object", "boolean", "bool", "int", "integer", "number",
+        "required", "optional", "missing", "invalid", "incorrect", "expired", "wrong", "valid", "ok", "unset", "set",
+        "unknown",
+        "string", "str", "text", "char", "varchar", "bytes", "bytearray", "object", "boolean", "bool", "int", "integer",
+        "number",
         "password", "passwd", "secret", "token", "apikey", "api_key", "key", "hidden", "masked", "encrypted", "hashed",
-        "disabled", "enabled", "default", "auto", "any", "all", "never", "always", "prompt", "stdin", "env", "file", "vault",
-        "placeholder", "example", "sample", "dummy", "todo", "tbd", "na", "n/a", "bearer", "basic", "digest", "plain", "oauth",
-        "oauth2", "jwt", "auth", "authentication", "authorization", "changed", "updated", "failed", "success", "accepted",
-        "rejected", "denied", "granted", "revoked", "rotated", "created", "deleted", "found", "not", "is", "was", "and", "for",
-        "must", "should", "will", "has", "with", "from", "this", "that", "the", "your", "you", "new", "old", "self", "config",
-        "settings", "options", "request", "response", "args", "input", "getpass", "value", "values", "field", "type", "name",
+        "disabled", "enabled", "default", "auto", "any", "all", "never", "always", "prompt", "stdin", "env", "file",
+        "vault",
+        "placeholder", "example", "sample", "dummy", "todo", "tbd", "na", "n/a", "bearer", "basic", "digest", "plain",
+        "oauth",
+        "oauth2", "jwt", "auth", "authentication", "authorization", "changed", "updated", "failed", "success",
+        "accepted",
+        "rejected", "denied", "granted", "revoked", "rotated", "created", "deleted", "found", "not", "is", "was", "and",
+        "for",
+        "must", "should", "will", "has", "with", "from", "this", "that", "the", "your", "you", "new", "old", "self",
+        "config",
+        "settings", "options", "request", "response", "args", "input", "getpass", "value", "values", "field", "type",
+        "name",
     ]
 
     /// Whether the value is one of the words of formats and messages.
@@ -254,12 +268,17 @@ enum Placeholders {
                 switch text[i] | 0x20 {
                 case UInt8(ascii: "y"):
                     text.hasFolded("your_", at: i) || text.hasFolded("your-", at: i) || text.hasFolded("yourapi", at: i)
-                        || text.hasFolded("yourtoken", at: i) || text.hasFolded("yoursecret", at: i) || text.hasFolded("yourpass", at: i)
-                case UInt8(ascii: "c"): text.hasFolded("changeme", at: i) || text.hasFolded("change_me", at: i) || text.hasFolded("change-me", at: i)
+                        || text.hasFolded("yourtoken", at: i) || text.hasFolded("yoursecret", at: i)
+                        || text.hasFolded("yourpass", at: i)
+                case UInt8(ascii: "c"):
+                    text.hasFolded("changeme", at: i) || text.hasFolded("change_me", at: i)
+                        || text.hasFolded("change-me", at: i)
                 case UInt8(ascii: "p"): text.hasFolded("placeholder", at: i)
                 case UInt8(ascii: "e"): text.hasFolded("example", at: i)
                 case UInt8(ascii: "i"): text.hasFolded("insert_", at: i) || text.hasFolded("insert-", at: i)
-                case UInt8(ascii: "r"): text.hasFolded("replace_", at: i) || text.hasFolded("replace-", at: i) || text.hasFolded("replaceme", at: i)
+                case UInt8(ascii: "r"):
+                    text.hasFolded("replace_", at: i) || text.hasFolded("replace-", at: i)
+                        || text.hasFolded("replaceme", at: i)
                 case UInt8(ascii: "h"): text.hasFolded("here", at: i) && i > range.lowerBound && !text[i - 1].isAlnum
                 case UInt8(ascii: "d"): text.hasFolded("dummy", at: i)
                 case UInt8(ascii: "x"): text.hasFolded("xxxx", at: i)

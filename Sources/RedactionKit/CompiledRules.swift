@@ -98,7 +98,9 @@ final class CompiledRules: Sendable {
         let rules = set.rules
         self.rules = rules
         traits = rules.map {
-            Traits(validators: $0.validators, entropy: $0.entropy, secretGroup: $0.secretGroup, isToken: $0.detector == .token)
+            Traits(
+                validators: $0.validators, entropy: $0.entropy, secretGroup: $0.secretGroup,
+                isToken: $0.detector == .token)
         }
         func first(_ detector: Rule.Detector, id: String? = nil) -> Int? {
             rules.firstIndex { $0.detector == detector && (id == nil || $0.id == id) }
@@ -160,7 +162,9 @@ final class CompiledRules: Sendable {
         if !words.isEmpty {
             let stems = ["pass", "pwd", "secret", "token", "key", "cred", "auth"]
             for stem in stems { wanted.append((stem, .assignment)) }
-            for word in words where !stems.contains(where: word.text.contains) { wanted.append((word.text, .assignment)) }
+            for word in words where !stems.contains(where: word.text.contains) {
+                wanted.append((word.text, .assignment))
+            }
         }
         if url != nil { wanted.append(("://", .url)) }
         if privateKey != nil {
@@ -172,7 +176,10 @@ final class CompiledRules: Sendable {
             wanted.append(("bearer", .bearer))
             wanted.append(("curl", .userOption))
             wanted.append(("wget", .userOption))
-            for command in ["sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd", "mongo"] {
+            for command in [
+                "sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd",
+                "mongo",
+            ] {
                 wanted.append((command, .passwordOption))
             }
         }
@@ -251,7 +258,8 @@ final class CompiledRules: Sendable {
             do throws(PatternError) {
                 paths[index] = try Pattern(regex)
             } catch {
-                throw RedactionError(.invalidRule, rule: rule.id, "path pattern: \(error.message) at offset \(error.offset)")
+                throw RedactionError(
+                    .invalidRule, rule: rule.id, "path pattern: \(error.message) at offset \(error.offset)")
             }
         }
         self.paths = paths
@@ -326,7 +334,8 @@ final class CompiledAllowlists: Sendable {
                 for regex in list.regexes { patterns.append(try Pattern(regex)) }
                 for path in list.paths { paths.append(try Pattern(path)) }
             } catch {
-                throw RedactionError(.invalidRule, rule: rule.id, "allowlist pattern: \(error.message) at offset \(error.offset)")
+                throw RedactionError(
+                    .invalidRule, rule: rule.id, "allowlist pattern: \(error.message) at offset \(error.offset)")
             }
             entries.append(
                 Entry(
@@ -352,7 +361,8 @@ final class CompiledAllowlists: Sendable {
                     case .line: line()
                     }
                 var hit = false
-                for pattern in entry.patterns where pattern.firstMatch(in: target, from: 0, scratch: scratch) == .match { hit = true }
+                for pattern in entry.patterns where pattern.firstMatch(in: target, from: 0, scratch: scratch) == .match
+                { hit = true }
                 verdicts.append(hit)
             }
             if !entry.stopwords.isEmpty {
@@ -364,7 +374,8 @@ final class CompiledAllowlists: Sendable {
                 if var path {
                     path.withUTF8 { bytes in
                         for pattern in entry.paths
-                        where pattern.firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, scratch: scratch) == .match {
+                        where pattern.firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, scratch: scratch) == .match
+                        {
                             hit = true
                         }
                     }

@@ -70,7 +70,9 @@ extension Scanner {
             }
             switch element(text, at: i, atomStart: atomStart, isFinal: false) {
             case .plain(let byte):
-                if byte == UInt8(ascii: "."), i > atomStart, text[i - 1] == UInt8(ascii: "."), !holdsJWT(text, atomStart, i) {
+                if byte == UInt8(ascii: "."), i > atomStart, text[i - 1] == UInt8(ascii: "."),
+                    !holdsJWT(text, atomStart, i)
+                {
                     atomStart = i + 1
                 }
                 i += 1
@@ -107,7 +109,9 @@ extension Scanner {
     private func holdQuotedLocal(_ pass: inout Pass) {
         let text = pass.text
         guard text.count > 0 else { return }
-        if text[text.count - 1] == .quote, let start = quotedLocalStart(text, closing: text.count - 1) { pass.holdFrom(start) }
+        if text[text.count - 1] == .quote, let start = quotedLocalStart(text, closing: text.count - 1) {
+            pass.holdFrom(start)
+        }
         var i = text.count - 1
         let floor = max(0, i - Self.maximumLocalPart)
         while i >= floor, isQuotedLocalByte(text[i]) { i -= 1 }

@@ -79,7 +79,8 @@ extension Scanner {
         var i = index
         while i < text.count, text[i] == UInt8(ascii: "=") || text[i] == .carriageReturn { i += 1 }
         guard i < text.count, text[i] == .lineFeed else { return }
-        follow(&pass, KeyBlock(lines: 1, needsEnd: false, isInline: false), redactedFrom: i + 1, from: i + 1, rule: rule)
+        follow(
+            &pass, KeyBlock(lines: 1, needsEnd: false, isInline: false), redactedFrom: i + 1, from: i + 1, rule: rule)
     }
 
     /// Follows a block and adds its spans.
@@ -100,7 +101,9 @@ extension Scanner {
     ///
     /// Adds spans for the key material; `spanStart` is where the current span began. Returns where the block ends, or,
     /// if it is open, the first byte that is not decided.
-    func advance(_ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int) -> (end: Int, isOpen: Bool) {
+    func advance(_ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int) -> (
+        end: Int, isOpen: Bool
+    ) {
         let text = pass.text
         var spanStart = spanStart
         var i = index
@@ -209,7 +212,9 @@ extension Scanner {
         }
         var accepted = i
         while i < text.count {
-            if let end = endMarker(text, at: i, isFinal: isFinal) { return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted, false)) }
+            if let end = endMarker(text, at: i, isFinal: isFinal) {
+                return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted, false))
+            }
             let byte = text[i]
             if byte == .lineFeed { return .newline(i, accepted == i || onlyBlanks(text, accepted, i) ? i : accepted) }
             if isPieceByte(text, i) {
@@ -222,11 +227,15 @@ extension Scanner {
                 let next = skipSeparators(text, j)
                 let isLast = text[j - 1] == UInt8(ascii: "=") || text.has("--", at: next)
                 // A short piece is the last one if the END marker follows: wait for two bytes of it.
-                if !isLast, j - i < KeyBlock.inlinePiece, next + 2 > text.count, !isFinal, text.at(next) != .lineFeed { return .open(accepted, false) }
+                if !isLast, j - i < KeyBlock.inlinePiece, next + 2 > text.count, !isFinal, text.at(next) != .lineFeed {
+                    return .open(accepted, false)
+                }
                 if j - i < KeyBlock.inlinePiece, !isLast, !isHeaderWord(text, i, j) { return .closed(accepted) }
                 if isHeaderWord(text, i, j) {
                     // `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,…`: up to the next line end, escaped or not.
-                    while j < text.count, text[j] != .lineFeed, !(text[j] == .backslash && text.at(j + 1) == UInt8(ascii: "n")) { j += 1 }
+                    while j < text.count, text[j] != .lineFeed,
+                        !(text[j] == .backslash && text.at(j + 1) == UInt8(ascii: "n"))
+                    { j += 1 }
                     if j == text.count, !isFinal { return .open(accepted, false) }
                 }
                 i = j
@@ -253,7 +262,8 @@ extension Scanner {
     }
 
     private func isHeaderWord(_ text: Text, _ start: Int, _ end: Int) -> Bool {
-        text.has("Proc", at: start) || text.has("DEK", at: start) || text.has("Version", at: start) || text.has("Comment", at: start)
+        text.has("Proc", at: start) || text.has("DEK", at: start) || text.has("Version", at: start)
+            || text.has("Comment", at: start)
     }
 
     /// Past blanks, escaped line ends, and what joins string literals.
@@ -319,9 +329,12 @@ extension Scanner {
             }
         }
         if block.column > 0 { return classifyPrefixed(text, start..<end, &block) }
-        while start < end, text[start].isWhitespace || text[start].isQuote || "+>|#*".utf8.contains(text[start]) { start += 1 }
-        while end > start, text[end - 1].isQuote || "+,;\\".utf8.contains(text[end - 1]) || text[end - 1].isBlank
-            || (text[end - 1] == UInt8(ascii: "n") && text.at(end - 2) == .backslash)
+        while start < end, text[start].isWhitespace || text[start].isQuote || "+>|#*".utf8.contains(text[start]) {
+            start += 1
+        }
+        while end > start,
+            text[end - 1].isQuote || "+,;\\".utf8.contains(text[end - 1]) || text[end - 1].isBlank
+                || (text[end - 1] == UInt8(ascii: "n") && text.at(end - 2) == .backslash)
         {
             end -= text[end - 1] == UInt8(ascii: "n") ? 2 : 1
         }
@@ -342,7 +355,9 @@ extension Scanner {
             return .material(start..<end)
         }
         if block.lines == 0, isHeader(text, start..<end) { return .neutral }
-        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, end, to: end), run.count >= KeyBlock.fullLine {
+        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, end, to: end),
+            run.count >= KeyBlock.fullLine
+        {
             // The marker's line had no prefix, the others do.
             block.column = max(1, run.lowerBound - line.lowerBound)
             block.lines = 1

@@ -15,7 +15,9 @@ public struct KnownValue: Sendable, CustomStringConvertible {
     ///
     /// - Throws: `KnownValueError` if the value is blank, or its length is outside the limits. The error names `name` only.
     public init(name: String, value: [UInt8]) throws(KnownValueError) {
-        let clean = String(decoding: name.utf8.filter { $0.isIdentifier || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }, as: UTF8.self)
+        let clean = String(
+            decoding: name.utf8.filter { $0.isIdentifier || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") },
+            as: UTF8.self)
         self.name = clean.isEmpty ? "value" : clean
         var value = value
         while let last = value.last, last == .lineFeed || last == .carriageReturn { value.removeLast() }
@@ -24,8 +26,12 @@ public struct KnownValue: Sendable, CustomStringConvertible {
             value = Array(value.drop(while: \.isWhitespace))
             while let last = value.last, last.isWhitespace { value.removeLast() }
         }
-        guard value.contains(where: { !$0.isWhitespace && $0 != 0 }) else { throw KnownValueError(name: self.name, reason: .blank) }
-        guard Self.essentialLength(value) >= Self.minimumLength else { throw KnownValueError(name: self.name, reason: .tooShort) }
+        guard value.contains(where: { !$0.isWhitespace && $0 != 0 }) else {
+            throw KnownValueError(name: self.name, reason: .blank)
+        }
+        guard Self.essentialLength(value) >= Self.minimumLength else {
+            throw KnownValueError(name: self.name, reason: .tooShort)
+        }
         guard value.count <= Self.maximumLength else { throw KnownValueError(name: self.name, reason: .tooLong) }
         self.value = value
     }
@@ -35,7 +41,9 @@ public struct KnownValue: Sendable, CustomStringConvertible {
         var length = 0
         var i = 0
         while i < value.count {
-            if value[i] == .lineFeed || value[i] == .carriageReturn { while i + 1 < value.count, value[i + 1].isWhitespace { i += 1 } }
+            if value[i] == .lineFeed || value[i] == .carriageReturn {
+                while i + 1 < value.count, value[i + 1].isWhitespace { i += 1 }
+            }
             i += 1
             length += 1
         }

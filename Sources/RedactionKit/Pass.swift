@@ -56,7 +56,8 @@ struct Pass {
 
     mutating func add(_ range: Range<Int>, rule: Int, confidence: UInt8 = 1, reason: Reason = .pattern) {
         guard range.upperBound > lower, !range.isEmpty else { return }
-        spans.append(Span(start: range.lowerBound, end: range.upperBound, rule: rule, confidence: confidence, reason: reason))
+        spans.append(
+            Span(start: range.lowerBound, end: range.upperBound, rule: rule, confidence: confidence, reason: reason))
     }
 }
 
@@ -73,7 +74,8 @@ struct Span: Equatable {
 
 /// How a span was found, for `--explain`.
 enum Reason: UInt8, Sendable {
-    case pattern, checksum, context, structure, decodedBase64, decodedHex, decodedEscapes, decodedUTF16, knownValue, limit
+    case pattern, checksum, context, structure, decodedBase64, decodedHex, decodedEscapes, decodedUTF16, knownValue,
+        limit
 
     var text: String {
         switch self {

@@ -17,13 +17,17 @@ public struct PlaceholderTemplate: Sendable, Equatable {
     /// - Throws: `RedactionError` if the text cannot serve as a placeholder.
     public init(_ text: String) throws(RedactionError) {
         guard text.utf8.count <= Self.maximumLength else {
-            throw RedactionError(.invalidTemplate, rule: nil, "the placeholder is longer than \(Self.maximumLength) bytes")
+            throw RedactionError(
+                .invalidTemplate, rule: nil, "the placeholder is longer than \(Self.maximumLength) bytes")
         }
         guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != .quote && $0 != .backslash }) else {
-            throw RedactionError(.invalidTemplate, rule: nil, "the placeholder may hold printable ASCII only, without \" and \\")
+            throw RedactionError(
+                .invalidTemplate, rule: nil, "the placeholder may hold printable ASCII only, without \" and \\")
         }
         guard text.hasPrefix("[REDACTED"), text.hasSuffix("]") else {
-            throw RedactionError(.invalidTemplate, rule: nil, "the placeholder must begin with [REDACTED and end with ], so that it is known again")
+            throw RedactionError(
+                .invalidTemplate, rule: nil,
+                "the placeholder must begin with [REDACTED and end with ], so that it is known again")
         }
         var parts: [Part] = []
         var rest = Substring(text)
@@ -36,7 +40,10 @@ public struct PlaceholderTemplate: Sendable, Equatable {
             case "rule": parts.append(.rule)
             case "category": parts.append(.category)
             case "tag": parts.append(.tag)
-            case let name: throw RedactionError(.invalidTemplate, rule: nil, "the placeholder names {\(name)}; known are {rule}, {category} and {tag}")
+            case let name:
+                throw RedactionError(
+                    .invalidTemplate, rule: nil,
+                    "the placeholder names {\(name)}; known are {rule}, {category} and {tag}")
             }
             rest = rest[rest.index(after: close)...]
         }

@@ -79,7 +79,9 @@ struct ProviderIndex: Sendable {
                 }
                 let provider = providers[Int(entry.provider)]
                 for shape in provider.shapes
-                where range.count >= shape.minimum && range.count <= shape.maximum && Self.fits(value, range, shape.alphabet) {
+                where range.count >= shape.minimum && range.count <= shape.maximum
+                    && Self.fits(value, range, shape.alphabet)
+                {
                     if !provider.weak { return (true, false) }
                     weak = true
                 }
@@ -89,7 +91,10 @@ struct ProviderIndex: Sendable {
     }
 
     private static func credentialFollows(_ text: Text, at index: Int, end: Int) -> Bool {
-        let words: [StaticString] = ["api", "key", "token", "secret", "auth", "pass", "access", "client", "cred", "app", "io", "ai", "_", "webhook"]
+        let words: [StaticString] = [
+            "api", "key", "token", "secret", "auth", "pass", "access", "client", "cred", "app", "io", "ai", "_",
+            "webhook",
+        ]
         for word in words where text.hasFolded(word, at: index) { return true }
         return false
     }
@@ -105,9 +110,12 @@ struct ProviderIndex: Sendable {
                 case .lowerAlnum: byte.isLower || byte.isDigit
                 case .upperAlnum: byte.isUpper || byte.isDigit
                 case .base62: byte.isAlnum || byte == UInt8(ascii: "-")
-                case .base64: byte.isAlnum || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
+                case .base64:
+                    byte.isAlnum || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
                 case .base64url: byte.isBase64url || byte == UInt8(ascii: "=")
-                case .dotted: byte.isBase64url || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
+                case .dotted:
+                    byte.isBase64url || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ".")
+                        || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
                 }
             if !ok { return false }
         }

@@ -48,7 +48,9 @@ public struct RedactionStream: ~Copyable {
 
     init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel()) {
         self.redactor = redactor
-        scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path, template: redactor.options.template)
+        scanner = Scanner(
+            rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path,
+            template: redactor.options.template)
         capacity = 64 * 1024
         storage = .allocate(byteCount: capacity, alignment: 64)
         if !redactor.options.knownValues.isEmpty {
@@ -66,7 +68,9 @@ public struct RedactionStream: ~Copyable {
 
     /// Rules that reached the match limit; what they could not decide was redacted.
     public var warnings: [String] {
-        scanner.exhausted.sorted().map { "rule \"\(redactor.rules.rules[$0].id)\" reached its match limit; what it could not decide was redacted" }
+        scanner.exhausted.sorted().map {
+            "rule \"\(redactor.rules.rules[$0].id)\" reached its match limit; what it could not decide was redacted"
+        }
     }
 
     /// Takes `chunk` and passes on what is decided.
@@ -164,7 +168,9 @@ public struct RedactionStream: ~Copyable {
         var hold = isFinal ? count : max(pass.hold, released)
         open = nil
         if let opening = pass.open, !isFinal, hold >= opening.start {
-            if redactor.options.tagger != nil, opening.construct.grows, count - opening.start < redactor.options.limits.tagged {
+            if redactor.options.tagger != nil, opening.construct.grows,
+                count - opening.start < redactor.options.limits.tagged
+            {
                 // Its tag is made from more of it than has been seen.
                 hold = min(hold, opening.start)
             } else {
@@ -314,8 +320,10 @@ public struct RedactionStream: ~Copyable {
         findingCount += 1
         sink.redacted(
             Finding(
-                ruleID: id, category: category, confidence: span.confidence == 2 ? .high : span.confidence == 1 ? .medium : .low,
-                offset: offset, length: UInt64(span.end - span.start), line: position?.line, column: position?.column, tag: tag,
+                ruleID: id, category: category,
+                confidence: span.confidence == 2 ? .high : span.confidence == 1 ? .medium : .low,
+                offset: offset, length: UInt64(span.end - span.start), line: position?.line, column: position?.column,
+                tag: tag,
                 explanation: options.explains ? span.reason.text : nil))
         if tag == nil, let known = placeholders[span.rule] {
             known.withUnsafeBytes { sink.write($0) }
@@ -332,7 +340,8 @@ public struct RedactionStream: ~Copyable {
         guard memchr(text.base + range.lowerBound, Int32(UInt8.escape), range.count) != nil else { return }
         var i = range.lowerBound
         while i < range.upperBound {
-            if text[i] == .escape, case .sequence(let length) = scanner.element(text, at: i, atomStart: i, isFinal: true),
+            if text[i] == .escape,
+                case .sequence(let length) = scanner.element(text, at: i, atomStart: i, isFinal: true),
                 i + length <= range.upperBound
             {
                 sink.write(text.raw(i..<(i + length)))

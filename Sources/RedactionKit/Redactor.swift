@@ -24,7 +24,9 @@ public final class Redactor: Sendable {
         }
         rules = try CompiledRules(set)
         for rule in rules.lineRules {
-            warnings.append("rule \"\(rules.rules[rule].id)\" has no keyword of 3 bytes or more and is searched for in every line, which is slow")
+            warnings.append(
+                "rule \"\(rules.rules[rule].id)\" has no keyword of 3 bytes or more and is searched for in every line, which is slow"
+            )
         }
         self.warnings = warnings
     }

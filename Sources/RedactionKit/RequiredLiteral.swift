@@ -43,7 +43,10 @@ enum RequiredLiteral {
                 while i < bytes.count, bytes[i] != UInt8(ascii: "]") {
                     if bytes[i] == .backslash { i += 1 }
                     if i + 1 < bytes.count, bytes[i] == UInt8(ascii: "["), bytes[i + 1] == UInt8(ascii: ":") {
-                        while i + 1 < bytes.count, !(bytes[i] == UInt8(ascii: ":") && bytes[i + 1] == UInt8(ascii: "]") ) || bytes[i - 1] == UInt8(ascii: "[") { i += 1 }
+                        while i + 1 < bytes.count,
+                            !(bytes[i] == UInt8(ascii: ":") && bytes[i + 1] == UInt8(ascii: "]"))
+                                || bytes[i - 1] == UInt8(ascii: "[")
+                        { i += 1 }
                         i += 1
                     }
                     i += 1

@@ -54,7 +54,9 @@ final class Scanner {
         patterns = Array(repeating: nil, count: rules.rules.count)
         for (rule, pattern) in rules.paths {
             guard var path else { continue }
-            let applies = path.withUTF8 { pattern.firstMatch(in: UnsafeRawBufferPointer($0), from: 0, scratch: scratch) == .match }
+            let applies = path.withUTF8 {
+                pattern.firstMatch(in: UnsafeRawBufferPointer($0), from: 0, scratch: scratch) == .match
+            }
             if !applies { disabled.insert(rule) }
         }
     }
@@ -67,7 +69,9 @@ final class Scanner {
         if text.count == 0 { return }
         if pass.depth == 0 { searchedTo.removeAll(keepingCapacity: true) }
         if let examiner { return examiner(self, &pass) }
-        while candidateBuffers.count <= pass.depth { candidateBuffers.append(.allocate(capacity: Self.candidateCapacity)) }
+        while candidateBuffers.count <= pass.depth {
+            candidateBuffers.append(.allocate(capacity: Self.candidateCapacity))
+        }
         let candidates = candidateBuffers[pass.depth]
         var from = max(0, pass.lower - limits.context)
         while from < text.count {
@@ -83,7 +87,9 @@ final class Scanner {
                 case PM_ESCAPE: if !pass.isInBlock(start) { escape(&pass, at: start) }
                 default:
                     if !pass.isInBlock(start) {
-                        for family in rules.families[Int(candidate.id)] { fragment(&pass, family, Int(candidate.id), start) }
+                        for family in rules.families[Int(candidate.id)] {
+                            fragment(&pass, family, Int(candidate.id), start)
+                        }
                     }
                 }
             }
@@ -174,7 +180,9 @@ final class Scanner {
                 // The token fills the piece: the rest of the run belongs to it.
                 cutRule = nil
                 pass.add((pieceEnd - 1)..<end, rule: rule, reason: .limit)
-                if !pass.isComplete(at: end), pass.open == nil { pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end) }
+                if !pass.isComplete(at: end), pass.open == nil {
+                    pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end)
+                }
                 return
             }
             piece += limits.run - limits.overlap
@@ -215,7 +223,9 @@ final class Scanner {
     @inline(__always)
     func isLeadingPunctuation(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "="), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: "+"), UInt8(ascii: "-"): true
+        case UInt8(ascii: "="), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"),
+            UInt8(ascii: "+"), UInt8(ascii: "-"):
+            true
         default: false
         }
     }
@@ -238,7 +248,8 @@ final class Scanner {
             }
         } else if before == UInt8(ascii: "%"), start + 2 <= end, text[start].isHex, text[start + 1].isHex {
             start += 2
-        } else if before == UInt8(ascii: "[") || before == UInt8(ascii: ";") || before == UInt8(ascii: "?") || before == UInt8(ascii: ":"),
+        } else if before == UInt8(ascii: "[") || before == UInt8(ascii: ";") || before == UInt8(ascii: "?")
+            || before == UInt8(ascii: ":"),
             let final = sequenceEnd(text, parameterAt: start, limit: end)
         {
             start = final
@@ -297,7 +308,9 @@ final class Scanner {
             }
             for rule in tried { token(&pass, rule: rule, start, end, isCut: isCut) }
         }
-        if flags & UInt8(PM_RUN_CONTEXT.rawValue) != 0, start > 0, pm_ends_context(text[start - 1]) != 0, !rules.contextRules.isEmpty {
+        if flags & UInt8(PM_RUN_CONTEXT.rawValue) != 0, start > 0, pm_ends_context(text[start - 1]) != 0,
+            !rules.contextRules.isEmpty
+        {
             contextTokens(&pass, start, end, isCut: isCut)
         }
         if pass.depth <= limits.nesting {
@@ -335,7 +348,9 @@ final class Scanner {
                     continue
                 }
                 let range = (base + secret.lowerBound)..<(base + secret.upperBound)
-                let line = text.lineStart(before: rules.allowlists[rule] == nil ? 0 : lower, limit: 512)..<min(text.count, end + 512)
+                let line =
+                    text.lineStart(
+                        before: rules.allowlists[rule] == nil ? 0 : lower, limit: 512)..<min(text.count, end + 512)
                 if accept(&pass, rule: rule, secret: range, match: lower..<(base + whole.upperBound), line: line) {
                     if isCut, range.upperBound == end { cutRule = rule }
                     from = whole.upperBound

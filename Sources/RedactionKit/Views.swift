@@ -50,7 +50,8 @@ extension Scanner {
         let saved = searchedTo
         view.bytes.withUnsafeBufferPointer { bytes in
             var inner = Pass(
-                text: Text(base: bytes.baseAddress!, count: bytes.count), lower: 0, isFinal: true, depth: pass.depth + 1)
+                text: Text(base: bytes.baseAddress!, count: bytes.count), lower: 0, isFinal: true, depth: pass.depth + 1
+            )
             scan(&inner)
             for span in inner.spans {
                 pass.add(
@@ -89,7 +90,9 @@ extension Scanner {
         switch byte {
         case UInt8(ascii: "%"):
             // `45%` is a percentage: a number of at most four characters before the sign begins no escape.
-            if index - atomStart <= 4, index > atomStart, (atomStart..<index).allSatisfy({ text[$0].isDigit || text[$0] == UInt8(ascii: ".") }) {
+            if index - atomStart <= 4, index > atomStart,
+                (atomStart..<index).allSatisfy({ text[$0].isDigit || text[$0] == UInt8(ascii: ".") })
+            {
                 return .delimiter
             }
             if left >= 3 {
@@ -130,7 +133,9 @@ extension Scanner {
             let limit = min(text.count, index + 10)
             while i < limit, text[i].isAlnum || (i == index + 1 && text[i] == UInt8(ascii: "#")) { i += 1 }
             if i == text.count, i < index + 10 { return isFinal ? .delimiter : .incomplete }
-            guard i < limit, text[i] == UInt8(ascii: ";"), let value = entity(text, (index + 1)..<i) else { return .delimiter }
+            guard i < limit, text[i] == UInt8(ascii: ";"), let value = entity(text, (index + 1)..<i) else {
+                return .delimiter
+            }
             return .escaped(value, length: i + 1 - index)
         case .escape:
             guard left >= 2 else { return isFinal ? .delimiter : .incomplete }
@@ -162,10 +167,13 @@ extension Scanner {
             return value
         }
         let names: [(StaticString, Character)] = [
-            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("commat", "@"), ("colon", ":"), ("sol", "/"),
-            ("plus", "+"), ("equals", "="), ("period", "."), ("lowbar", "_"), ("dash", "-"), ("hyphen", "-"), ("percnt", "%"),
+            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("commat", "@"), ("colon", ":"),
+            ("sol", "/"),
+            ("plus", "+"), ("equals", "="), ("period", "."), ("lowbar", "_"), ("dash", "-"), ("hyphen", "-"),
+            ("percnt", "%"),
         ]
-        for (name, character) in names where name.utf8CodeUnitCount == range.count && text.has(name, at: range.lowerBound) {
+        for (name, character) in names
+        where name.utf8CodeUnitCount == range.count && text.has(name, at: range.lowerBound) {
             return UInt32(character.asciiValue!)
         }
         return nil
@@ -176,7 +184,9 @@ extension Scanner {
         let byte = text[index]
         if byte.isToken || byte >= 0x80 { return true }
         switch byte {
-        case UInt8(ascii: "%"), .backslash, UInt8(ascii: "&"), .escape, UInt8(ascii: "#"), UInt8(ascii: ";"), UInt8(ascii: "?"): return true
+        case UInt8(ascii: "%"), .backslash, UInt8(ascii: "&"), .escape, UInt8(ascii: "#"), UInt8(ascii: ";"),
+            UInt8(ascii: "?"):
+            return true
         case UInt8(ascii: "["): return text.at(index - 1) == .escape
         default: return false
         }
@@ -268,9 +278,11 @@ extension Scanner {
 
     /// Whether the four digits decode to three bytes of ASCII text (or of UTF-16 of it).
     private func isTextGroup(_ text: Text, _ i: Int) -> Bool {
-        guard let a = text[i].sextet, let b = text[i + 1].sextet, let c = text[i + 2].sextet, text[i + 3].isBase64 else { return false }
+        guard let a = text[i].sextet, let b = text[i + 1].sextet, let c = text[i + 2].sextet, text[i + 3].isBase64
+        else { return false }
         let high = b & 15
-        return ((8...31).contains(a) || a == 0 || a == 2 || a == 3) && (high == 0 || (2...7).contains(high)) && c & 3 < 2
+        return ((8...31).contains(a) || a == 0 || a == 2 || a == 3) && (high == 0 || (2...7).contains(high))
+            && c & 3 < 2
     }
 
     private func decodeBase64(_ pass: inout Pass, _ start: Int, _ stretchEnd: Int, _ runEnd: Int) {
@@ -305,7 +317,8 @@ extension Scanner {
                 var j = i
                 while j + 2 <= end, text[j].isHex, text[j + 1].isHex {
                     let byte = text[j].hexValue << 4 | text[j + 1].hexValue
-                    guard byte >= 0x20 && byte < 0x7f || byte == .lineFeed || byte == .tab || byte == .carriageReturn else { break }
+                    guard byte >= 0x20 && byte < 0x7f || byte == .lineFeed || byte == .tab || byte == .carriageReturn
+                    else { break }
                     view.bytes.append(byte)
                     j += 2
                 }

@@ -17,7 +17,11 @@ extension Scanner {
         if text.at(end) == UInt8(ascii: "[") {
             // Address literal, RFC 5321, 4.1.3.
             end += 1
-            while end < limit, text[end].isHex || text[end] == UInt8(ascii: ".") || text[end] == UInt8(ascii: ":") || text[end] | 0x20 == UInt8(ascii: "i") || text[end] | 0x20 == UInt8(ascii: "p") || text[end] | 0x20 == UInt8(ascii: "v") { end += 1 }
+            while end < limit,
+                text[end].isHex || text[end] == UInt8(ascii: ".") || text[end] == UInt8(ascii: ":")
+                    || text[end] | 0x20 == UInt8(ascii: "i") || text[end] | 0x20 == UInt8(ascii: "p")
+                    || text[end] | 0x20 == UInt8(ascii: "v")
+            { end += 1 }
             guard pass.isComplete(at: end) else { return pass.holdFrom(start) }
             guard text.at(end) == UInt8(ascii: "]"), end - index > 4 else { return }
             pass.add(start..<(end + 1), rule: rule, confidence: 2, reason: .structure)
@@ -37,7 +41,9 @@ extension Scanner {
         guard pass.isFinal || end + 2 <= text.count || (end < text.count && text[end] != UInt8(ascii: ":")) else {
             return pass.holdFrom(start)
         }
-        if !pass.isFinal, text.at(end) == UInt8(ascii: ":"), text.isCut("[REDACTED", at: end + 1) { return pass.holdFrom(start) }
+        if !pass.isFinal, text.at(end) == UInt8(ascii: ":"), text.isCut("[REDACTED", at: end + 1) {
+            return pass.holdFrom(start)
+        }
         guard let domainEnd = domain(text, index + 1, end) else { return }
         if isRemote(text, start, index, domainEnd) { return }
         pass.add(start..<domainEnd, rule: rule, confidence: 2, reason: .structure)
@@ -51,7 +57,9 @@ extension Scanner {
         var sawWide = false
         loop: while i > floor {
             let byte = text[i - 1]
-            if byte.isAlnum || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "%") {
+            if byte.isAlnum || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
+                || byte == UInt8(ascii: "%")
+            {
                 // ASCII letters continue a name of wide letters only the other way round: 姓名user@… is two words.
                 if sawWide { break }
                 i -= 1
@@ -72,7 +80,9 @@ extension Scanner {
         }
         // A local part longer than allowed is masked whole as far as its run reaches.
         if i == floor, i > 0, !sawWide {
-            while i > max(0, index - limits.context / 2), text[i - 1].isAlnum || text[i - 1] == UInt8(ascii: "_") { i -= 1 }
+            while i > max(0, index - limits.context / 2), text[i - 1].isAlnum || text[i - 1] == UInt8(ascii: "_") {
+                i -= 1
+            }
         }
         i = unitStart(text, i, index)
         while i < index, ".-+%'".utf8.contains(text[i]) { i += 1 }
@@ -112,7 +122,9 @@ extension Scanner {
         while i < end {
             if text[i] == UInt8(ascii: ".") {
                 // An empty label ends the domain: two full stops
-                if i == start || text[i - 1] == UInt8(ascii: ".") { return lastDot < 0 ? nil : domain(text, start, i - 1) }
+                if i == start || text[i - 1] == UInt8(ascii: ".") {
+                    return lastDot < 0 ? nil : domain(text, start, i - 1)
+                }
                 lastDot = i
             }
             i += 1
@@ -131,12 +143,17 @@ extension Scanner {
 
     /// Last labels that are no top-level domain: names of files, of systemd units, of private networks.
     private static let pseudoDomains: Set<String> = [
-        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "css", "scss", "less", "js", "mjs", "cjs", "ts", "jsx", "tsx", "map",
-        "json", "jsonl", "html", "htm", "xml", "yaml", "yml", "md", "txt", "log", "py", "pyc", "rb", "java", "class", "jar", "war", "kt",
-        "swift", "cpp", "hpp", "conf", "cfg", "ini", "toml", "lock", "dll", "exe", "gz", "tgz", "tar", "xz", "bz", "whl",
-        "deb", "rpm", "pdf", "csv", "sql", "sqlite", "db", "tmp", "bak", "orig", "patch", "diff", "key", "pem", "crt", "cer", "pub",
+        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "css", "scss", "less", "js", "mjs", "cjs", "ts",
+        "jsx", "tsx", "map",
+        "json", "jsonl", "html", "htm", "xml", "yaml", "yml", "md", "txt", "log", "py", "pyc", "rb", "java", "class",
+        "jar", "war", "kt",
+        "swift", "cpp", "hpp", "conf", "cfg", "ini", "toml", "lock", "dll", "exe", "gz", "tgz", "tar", "xz", "bz",
+        "whl",
+        "deb", "rpm", "pdf", "csv", "sql", "sqlite", "db", "tmp", "bak", "orig", "patch", "diff", "key", "pem", "crt",
+        "cer", "pub",
         "service", "socket", "target", "slice", "mount", "timer", "device", "scope", "swap", "automount", "path",
-        "local", "internal", "lan", "localhost", "localdomain", "intranet", "corp", "home", "private", "svc", "cluster", "node",
+        "local", "internal", "lan", "localhost", "localdomain", "intranet", "corp", "home", "private", "svc", "cluster",
+        "node",
         "default", "prod", "staging", "latest", "git", "bundle", "wasm", "node_modules", "tf", "tfvars", "env",
     ]
 
@@ -154,7 +171,11 @@ extension Scanner {
         var colon = -1
         while i >= floor {
             let byte = text[i]
-            if byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") { return false }
+            if byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "?")
+                || byte == UInt8(ascii: "#")
+            {
+                return false
+            }
             if byte == UInt8(ascii: ":") {
                 if text.has("://", at: i) {
                     // With a path before the `@`, only a colon that begins no port makes it a password.
@@ -162,7 +183,9 @@ extension Scanner {
                 }
                 colon = i
             }
-            if byte == UInt8(ascii: "/"), text.at(i - 1) != UInt8(ascii: "/"), text.at(i + 1) != UInt8(ascii: "/") { slash = i }
+            if byte == UInt8(ascii: "/"), text.at(i - 1) != UInt8(ascii: "/"), text.at(i + 1) != UInt8(ascii: "/") {
+                slash = i
+            }
             i -= 1
         }
         return false
@@ -173,7 +196,9 @@ extension Scanner {
         if text.at(end) == UInt8(ascii: ":") {
             let after = text.at(end + 1)
             // `git@host.example:org/repo`, `user@host.example:~/file`; but not before the blank of a sentence.
-            if after.isAlnum || after == UInt8(ascii: "/") || after == UInt8(ascii: "~") || after == UInt8(ascii: ".") { return true }
+            if after.isAlnum || after == UInt8(ascii: "/") || after == UInt8(ascii: "~") || after == UInt8(ascii: ".") {
+                return true
+            }
             if text.has("[REDACTED", at: end + 1) { return true }
         }
         if index - start == 3, text.hasFolded("git", at: start) { return true }

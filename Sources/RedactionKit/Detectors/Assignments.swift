@@ -32,7 +32,11 @@ extension Scanner {
         if value.quote == 0, end - value.start >= Self.longValue { pass.longValueEnd = end }
         var range = value.start..<end
         // A full stop at the end of a sentence.
-        if value.quote == 0 { while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) { range = range.lowerBound..<(range.upperBound - 1) } }
+        if value.quote == 0 {
+            while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) {
+                range = range.lowerBound..<(range.upperBound - 1)
+            }
+        }
         guard decide(text, name, value, range), !isInsidePlaceholder(text, name.start) else { return }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         if end == value.start + limits.value, end < text.count, !endsValue(text[end], quote: value.quote) {
@@ -40,8 +44,9 @@ extension Scanner {
             var last = end
             while last < text.count, !endsValue(text[last], quote: value.quote) { last += 1 }
             pass.add(value.start..<last, rule: name.rule, confidence: 0, reason: .limit)
-            if last == text.count, !pass.isFinal { 
-                pass.open = Opening(construct: .value(rule: name.rule, quote: value.quote), start: value.start, end: last)
+            if last == text.count, !pass.isFinal {
+                pass.open = Opening(
+                    construct: .value(rule: name.rule, quote: value.quote), start: value.start, end: last)
             }
         }
     }
@@ -76,7 +81,9 @@ extension Scanner {
         var isOption: Bool
     }
 
-    private func isNameByte(_ byte: UInt8) -> Bool { byte.isIdentifier || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") }
+    private func isNameByte(_ byte: UInt8) -> Bool {
+        byte.isIdentifier || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+    }
 
     /// The identifier around `index`, if what stands in it names a credential.
     private func credentialName(_ text: Text, around index: Int, fragment: Int) -> CredentialName? {
@@ -88,7 +95,10 @@ extension Scanner {
         while start < index, text[start] == UInt8(ascii: ".") { start += 1 }
         // `\n` before a name, and `%26`: not part of it.
         if text.at(start - 1) == .backslash, start < index, "nrt".utf8.contains(text[start]) { start += 1 }
-        while end > index, text[end - 1] == UInt8(ascii: ".") || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">")) { end -= 1 }
+        while end > index,
+            text[end - 1] == UInt8(ascii: ".")
+                || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">"))
+        { end -= 1 }
         // The longest word of the rules that covers `index`.
         var best: (word: CompiledRules.Word, start: Int)?
         for word in rules.words[fragment] {
@@ -100,7 +110,11 @@ extension Scanner {
                 let wanted = word.bytes[k]
                 let got = lower(text[at + k])
                 // `_` in a word stands for `_`, `-` or `.`.
-                if got != wanted, !(wanted == UInt8(ascii: "_") && (got == UInt8(ascii: "-") || got == UInt8(ascii: "."))) { break }
+                if got != wanted,
+                    !(wanted == UInt8(ascii: "_") && (got == UInt8(ascii: "-") || got == UInt8(ascii: ".")))
+                {
+                    break
+                }
                 k += 1
             }
             if k == length {
@@ -110,21 +124,27 @@ extension Scanner {
         }
         guard let (word, wordStart) = best else { return nil }
         var wordEnd = wordStart + word.bytes.count
-        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter { wordEnd += 1 }
+        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter {
+            wordEnd += 1
+        }
         let rule = rules.rules[word.rule]
         let strength: Strength = rule.category == .password ? .password : rule.id.hasSuffix("secret") ? .secret : .key
         guard mayStart(text, start, wordStart, wordEnd), mayEnd(text, wordEnd, end) else { return nil }
-        let isOption = text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
+        let isOption =
+            text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
         return CredentialName(
-            start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: strength, isOption: isOption)
+            start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: strength,
+            isOption: isOption)
     }
 
     /// Whether an operator can follow an identifier that ends at `end`: a first look that turns most prose away.
     @inline(__always)
     private func mayAssign(_ text: Text, _ end: Int) -> Bool {
         switch text.at(end) {
-        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "!"), UInt8(ascii: "~"), UInt8(ascii: "<"),
-            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: "]"), UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
+        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "!"),
+            UInt8(ascii: "~"), UInt8(ascii: "<"),
+            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: "]"),
+            UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
             .backslash, .space, .tab, .escape, .lineFeed, .carriageReturn:
             true
         default: text.at(end - 1) == UInt8(ascii: "-") || text.at(end - 1) == UInt8(ascii: ".")
@@ -139,7 +159,10 @@ extension Scanner {
         let first = text[wordStart]
         if before.isLower, first.isUpper { return true }
         // `dbpassword`, `PGPASSWORD`, `authtoken` go; `compass`, `bypass`, `monkey`, `turkey`, `sacred` do not.
-        let long: [StaticString] = ["password", "passwd", "secret", "token", "apikey", "api_key", "accesskey", "pwd", "passphrase", "credential"]
+        let long: [StaticString] = [
+            "password", "passwd", "secret", "token", "apikey", "api_key", "accesskey", "pwd", "passphrase",
+            "credential",
+        ]
         return long.contains { text.hasFolded($0, at: wordStart) }
     }
 
@@ -153,27 +176,44 @@ extension Scanner {
             guard allowed.contains(where: { text.hasFolded($0, at: wordEnd) }) else { return false }
         }
         let denied: [StaticString] = [
-            "file", "path", "dir", "url", "uri", "endpoint", "name", "type", "count", "counts", "length", "len", "size", "limit", "max", "min",
-            "expir", "ttl", "timeout", "age", "policy", "hint", "field", "label", "format", "version", "arn", "ref", "id", "ids", "idx", "index",
-            "status", "state", "enabled", "disabled", "required", "usage", "used", "reset", "change", "changed", "manager", "provider", "source",
-            "store", "storage", "service", "class", "method", "header", "prefix", "suffix", "column", "table", "rotation", "issued", "created",
-            "updated", "at", "time", "date", "algorithm", "algo", "alg", "cost", "budget", "rate", "per", "total", "prompt", "input", "form",
-            "placeholder", "regex", "pattern", "rule", "check", "valid", "strength", "error", "err", "failed", "failure", "attempt", "retry",
-            "event", "scope", "scopes", "position", "offset", "pair", "ring", "chain", "board", "word_count", "stream", "parser", "ize", "ise", "kind", "param",
+            "file", "path", "dir", "url", "uri", "endpoint", "name", "type", "count", "counts", "length", "len", "size",
+            "limit", "max", "min",
+            "expir", "ttl", "timeout", "age", "policy", "hint", "field", "label", "format", "version", "arn", "ref",
+            "id", "ids", "idx", "index",
+            "status", "state", "enabled", "disabled", "required", "usage", "used", "reset", "change", "changed",
+            "manager", "provider", "source",
+            "store", "storage", "service", "class", "method", "header", "prefix", "suffix", "column", "table",
+            "rotation", "issued", "created",
+            "updated", "at", "time", "date", "algorithm", "algo", "alg", "cost", "budget", "rate", "per", "total",
+            "prompt", "input", "form",
+            "placeholder", "regex", "pattern", "rule", "check", "valid", "strength", "error", "err", "failed",
+            "failure", "attempt", "retry",
+            "event", "scope", "scopes", "position", "offset", "pair", "ring", "chain", "board", "word_count", "stream",
+            "parser", "ize", "ise", "kind", "param",
         ]
         // A member of something called so: `pass.count = n`; but `password.prod=x` in properties.
         if let dot = text.find(".", in: wordEnd..<end) {
-            let members: [StaticString] = ["value", "prod", "dev", "test", "stag", "live", "default", "plain", "text", "string", "encrypted", "raw"]
-            guard dot + 1 < end, text[dot + 1].isDigit || members.contains(where: { text.hasFolded($0, at: dot + 1) }) else { return false }
+            let members: [StaticString] = [
+                "value", "prod", "dev", "test", "stag", "live", "default", "plain", "text", "string", "encrypted",
+                "raw",
+            ]
+            guard dot + 1 < end, text[dot + 1].isDigit || members.contains(where: { text.hasFolded($0, at: dot + 1) })
+            else { return false }
         }
         // Each word of the rest is looked at where it begins.
         var i = wordEnd
         while i < end {
-            let isWordStart = !text[i].isLetter ? false : i == wordEnd || !text[i - 1].isLetter || (text[i].isUpper && text[i - 1].isLower)
+            let isWordStart =
+                !text[i].isLetter
+                ? false : i == wordEnd || !text[i - 1].isLetter || (text[i].isUpper && text[i - 1].isLower)
             if isWordStart {
                 for word in denied where text.hasFolded(word, at: i) {
                     let after = i + word.utf8CodeUnitCount
-                    if after >= end || !text[after].isLower || text[i].isUpper && text[after].isUpper || word.utf8CodeUnitCount >= 5 { return false }
+                    if after >= end || !text[after].isLower || text[i].isUpper && text[after].isUpper
+                        || word.utf8CodeUnitCount >= 5
+                    {
+                        return false
+                    }
                 }
             }
             i += 1
@@ -231,14 +271,18 @@ extension Scanner {
             }
         }
         // Closing quotes and brackets of the name.
-        while i < limit, text[i].isQuote || text[i] == UInt8(ascii: "]") || text[i] == UInt8(ascii: ")") || (text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash)) { i += 1 }
+        while i < limit,
+            text[i].isQuote || text[i] == UInt8(ascii: "]") || text[i] == UInt8(ascii: ")")
+                || (text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash))
+        { i += 1 }
         let closedName = i > end
         let beforeBlanks = i
         skipBlanks()
         let hadBlank = i > beforeBlanks
         guard i < limit else { return nil }
         switch text[i] {
-        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "."), UInt8(ascii: "!"), UInt8(ascii: "~"):
+        case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "."),
+            UInt8(ascii: "!"), UInt8(ascii: "~"):
             // = == => := ::= :== ?= ||= .= ~=; a lone |, ?, . is no operator.
             var j = i
             var sawAssignment = false
@@ -281,7 +325,9 @@ extension Scanner {
         default:
             // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
             guard hadBlank || text[i] == .lineFeed else { return nil }
-            if name.strength == .password, let verb = ["is ", "was ", "is: "].first(where: { text.hasFolded($0, at: i) }) {
+            if name.strength == .password,
+                let verb = ["is ", "was ", "is: "].first(where: { text.hasFolded($0, at: i) })
+            {
                 value.op = .verb
                 i += verb.utf8CodeUnitCount
             } else if text.hasFolded("value", at: i) || (text[i] == .lineFeed && closedName == false) {
@@ -298,7 +344,10 @@ extension Scanner {
         } else if value.op == .comma || value.op == .pair {
             // A name beside its value: the next member must be called value.
             var j = i
-            while j < limit, text[j].isWhitespace || text[j].isQuote || text[j] == UInt8(ascii: ",") || text[j] == .backslash || text[j] == UInt8(ascii: "-") { j += 1 }
+            while j < limit,
+                text[j].isWhitespace || text[j].isQuote || text[j] == UInt8(ascii: ",") || text[j] == .backslash
+                    || text[j] == UInt8(ascii: "-")
+            { j += 1 }
             if text.hasFolded("value", at: j) {
                 j += 5
                 while j < limit, text[j].isQuote || text[j].isBlank || text[j] == .backslash { j += 1 }
@@ -326,7 +375,10 @@ extension Scanner {
         }
         // What the value is wrapped in.
         var wrappers = 0
-        while i < text.count, wrappers < 3, text[i] == UInt8(ascii: "[") || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "{"), text.at(i + 1).isQuote {
+        while i < text.count, wrappers < 3,
+            text[i] == UInt8(ascii: "[") || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "{"),
+            text.at(i + 1).isQuote
+        {
             i += 1
             wrappers += 1
         }
@@ -353,10 +405,13 @@ extension Scanner {
     }
 
     private func isNetrc(_ text: Text, _ name: CredentialName) -> Bool {
-        guard name.wordStart == name.start, name.wordEnd == name.end, name.strength == .password, text.hasFolded("passw", at: name.start) else { return false }
+        guard name.wordStart == name.start, name.wordEnd == name.end, name.strength == .password,
+            text.hasFolded("passw", at: name.start)
+        else { return false }
         let from = max(0, name.start - 160)
         return text.find("login ", in: from..<name.start) != nil
-            && (text.find("machine ", in: from..<name.start) != nil || text.find("default ", in: from..<name.start) != nil)
+            && (text.find("machine ", in: from..<name.start) != nil
+                || text.find("default ", in: from..<name.start) != nil)
     }
 
     /// `IDENTIFIED BY 'x'`, `PASSWORD 'x'`: a quoted string right after the word.
@@ -397,16 +452,21 @@ extension Scanner {
         } else {
             while i < limit {
                 let byte = text[i]
-                if byte.isWhitespace || byte < 0x20 || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";")
+                if byte.isWhitespace || byte < 0x20 || byte.isQuote || byte == UInt8(ascii: ",")
+                    || byte == UInt8(ascii: ";")
                     || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "|")
-                { break }
+                {
+                    break
+                }
                 if byte == UInt8(ascii: "&"), !value.isElement { break }
                 if byte == UInt8(ascii: "%"), value.isPercentEncoded, isEncodedDelimiter(text, i) { break }
                 if byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
                     // A closing bracket ends the value unless it was opened in it.
                     if !opens(text, start, i, byte) { break }
                 }
-                if byte == .backslash, "nrt\"'\\".utf8.contains(text.at(i + 1)) || (i + 1 == text.count && !pass.isFinal) {
+                if byte == .backslash,
+                    "nrt\"'\\".utf8.contains(text.at(i + 1)) || (i + 1 == text.count && !pass.isFinal)
+                {
                     if i + 1 == text.count {
                         i = text.count
                     }
@@ -429,12 +489,16 @@ extension Scanner {
 
     /// `%26`, `%22`, `%20` and the like. Two digits that have not arrived yet count as one: nothing depends on them here.
     private func isEncodedDelimiter(_ text: Text, _ index: Int) -> Bool {
-        let delimiters: [StaticString] = ["%26", "%22", "%20", "%27", "%2c", "%3b", "%0a", "%0d", "%23", "%3e", "%3c", "%7d", "%5d"]
+        let delimiters: [StaticString] = [
+            "%26", "%22", "%20", "%27", "%2c", "%3b", "%0a", "%0d", "%23", "%3e", "%3c", "%7d", "%5d",
+        ]
         return delimiters.contains { text.hasFolded($0, at: index) }
     }
 
     private func opens(_ text: Text, _ start: Int, _ end: Int, _ closing: UInt8) -> Bool {
-        let opening = closing == UInt8(ascii: ")") ? UInt8(ascii: "(") : closing == UInt8(ascii: "]") ? UInt8(ascii: "[") : UInt8(ascii: "{")
+        let opening =
+            closing == UInt8(ascii: ")")
+            ? UInt8(ascii: "(") : closing == UInt8(ascii: "]") ? UInt8(ascii: "[") : UInt8(ascii: "{")
         var depth = 0
         for i in start..<end {
             if text[i] == opening { depth += 1 }
@@ -453,35 +517,52 @@ extension Scanner {
         let profile = Randomness.profile(bytes)
         if profile.distinct < 3 { return false }
         var word = range
-        if value.quote == 0 { while !word.isEmpty, "?!".utf8.contains(text[word.upperBound - 1]) { word = word.lowerBound..<(word.upperBound - 1) } }
+        if value.quote == 0 {
+            while !word.isEmpty, "?!".utf8.contains(text[word.upperBound - 1]) {
+                word = word.lowerBound..<(word.upperBound - 1)
+            }
+        }
         if Placeholders.isWord(text, word) || isNameOfCredential(text, word, profile) { return false }
         if text.findFolded("redacted", in: range) != nil { return false }
         if value.quote == 0, isCallOrName(text, range, quote: 0) { return false }
         let spaces = countBlanks(text, range)
         if value.op == .verb || value.op == .call {
             // Prose and code: only what no word of either looks like.
-            return spaces == 0 && range.count >= 6 && profile.digits > 0 && profile.letters > 0 && !Placeholders.isStandIn(text, range)
-                && !isPathOrURL(text, range) && (value.op == .verb || Randomness.looksRandom(profile) || profile.symbols > 0 && profile.uppers > 0)
+            return spaces == 0 && range.count >= 6 && profile.digits > 0 && profile.letters > 0
+                && !Placeholders.isStandIn(text, range)
+                && !isPathOrURL(text, range)
+                && (value.op == .verb || Randomness.looksRandom(profile) || profile.symbols > 0 && profile.uppers > 0)
         }
         switch name.strength {
         case .password:
             if value.quote == 0 {
                 // `PASS: TestTokens/key=3`: a verdict, not a credential.
-                if name.wordEnd - name.wordStart == 4, name.start == name.wordStart, name.end == name.wordEnd, value.op == .colon {
-                    return Randomness.looksRandom(profile) && text.find("/", in: range) == nil && text.find("=", in: range) == nil
+                if name.wordEnd - name.wordStart == 4, name.start == name.wordStart, name.end == name.wordEnd,
+                    value.op == .colon
+                {
+                    return Randomness.looksRandom(profile) && text.find("/", in: range) == nil
+                        && text.find("=", in: range) == nil
                 }
                 if profile.digits == 0, profile.symbols == 0 {
                     // A bare word: after `=` it is one, after a colon and a blank it is prose.
                     // The same in a line of its own is a setting.
-                    if value.op == .blank && !name.isOption { return isNetrc(text, name) || Randomness.looksRandom(profile) }
-                    if value.op == .colon || value.isSpaced { return isWholeLine(text, name, range) || Randomness.looksRandom(profile) }
+                    if value.op == .blank && !name.isOption {
+                        return isNetrc(text, name) || Randomness.looksRandom(profile)
+                    }
+                    if value.op == .colon || value.isSpaced {
+                        return isWholeLine(text, name, range) || Randomness.looksRandom(profile)
+                    }
                 }
-                if profile.letters == 0, profile.digits > 0, profile.symbols == 0 { return range.count >= 4 && value.op != .colon || range.count >= 6 }
+                if profile.letters == 0, profile.digits > 0, profile.symbols == 0 {
+                    return range.count >= 4 && value.op != .colon || range.count >= 6
+                }
                 if isPathOrURL(text, range) { return false }
                 return true
             }
             // Quoted: sentences are messages about passwords.
-            if spaces > 2 || (spaces > 0 && (value.op == .comma || profile.digits == 0 && profile.uppers <= 1)) { return false }
+            if spaces > 2 || (spaces > 0 && (value.op == .comma || profile.digits == 0 && profile.uppers <= 1)) {
+                return false
+            }
             if isPathOrURL(text, range), profile.digits == 0 { return false }
             if Placeholders.isStandIn(text, range) { return false }
             if profile.digits == 0, profile.symbols == 0, value.op == .comma { return Randomness.looksRandom(profile) }
@@ -489,23 +570,34 @@ extension Scanner {
         case .secret, .key:
             if spaces > 0 { return false }
             // `auth): user=<x>`: another assignment, not a value.
-            if value.quote == 0, let equals = text.find("=", in: range), equals + 1 < range.upperBound, text[equals + 1] != UInt8(ascii: "="),
+            if value.quote == 0, let equals = text.find("=", in: range), equals + 1 < range.upperBound,
+                text[equals + 1] != UInt8(ascii: "="),
                 !Randomness.looksRandom(text.raw(range.lowerBound..<equals))
-            { return false }
+            {
+                return false
+            }
             if Placeholders.isStandIn(text, range) || isPathOrURL(text, range) { return false }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
             if isVersionOrIdentifier(text, range, profile, name) { return false }
             if Randomness.looksRandom(profile) { return true }
             // Long strings of base64 or hexadecimal are no prose.
-            return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count && profile.commonShare < 0.75
+            return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count
+                && profile.commonShare < 0.75
         }
     }
 
     /// Words that name a credential and are none: `generic-password`, `db_secret`, `passphrase`.
     private func isNameOfCredential(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile) -> Bool {
         guard profile.digits == 0, profile.uppers == 0 || profile.lowers == 0, !range.isEmpty else { return false }
-        for i in range where !(text[i].isLetter || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: "_") || text[i] == UInt8(ascii: ".")) { return false }
-        let words: [StaticString] = ["password", "passwd", "passphrase", "pass_phrase", "pass_word", "secret", "token", "credential", "mot_de_passe", "api_key", "api-key", "apikey"]
+        for i in range
+        where
+            !(text[i].isLetter || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: "_")
+            || text[i] == UInt8(ascii: "."))
+        { return false }
+        let words: [StaticString] = [
+            "password", "passwd", "passphrase", "pass_phrase", "pass_word", "secret", "token", "credential",
+            "mot_de_passe", "api_key", "api-key", "apikey",
+        ]
         return words.contains { text.findFolded($0, in: range) != nil }
     }
 
@@ -513,7 +605,8 @@ extension Scanner {
     private func isWholeLine(_ text: Text, _ name: CredentialName, _ range: Range<Int>) -> Bool {
         var i = name.start
         while i > 0, text[i - 1].isBlank || text[i - 1] == UInt8(ascii: "-") { i -= 1 }
-        guard i == 0 || text[i - 1] == .lineFeed, name.start - i < 64, text.find(".", in: name.start..<name.end) == nil else { return false }
+        guard i == 0 || text[i - 1] == .lineFeed, name.start - i < 64, text.find(".", in: name.start..<name.end) == nil
+        else { return false }
         let after = text.at(range.upperBound)
         return range.upperBound == text.count || after == .lineFeed || after == .carriageReturn
     }
@@ -527,12 +620,18 @@ extension Scanner {
     private func isPathOrURL(_ text: Text, _ range: Range<Int>) -> Bool {
         let start = range.lowerBound
         if text.find("://", in: range) != nil { return true }
-        if text[start] == UInt8(ascii: "/") || text.has("./", at: start) || text.has("../", at: start) || text.has("~/", at: start) {
+        if text[start] == UInt8(ascii: "/") || text.has("./", at: start) || text.has("../", at: start)
+            || text.has("~/", at: start)
+        {
             // Base64 may begin with a slash: a path has several short, readable parts.
             return !Randomness.looksRandom(text.raw(range)) || text.find(".", in: range) != nil
         }
         if text.at(start + 1) == UInt8(ascii: ":"), text.at(start + 2) == .backslash { return true }
-        if text.hasFolded("arn:", at: start) || text.hasFolded("urn:", at: start) || text.hasFolded("projects/", at: start) { return true }
+        if text.hasFolded("arn:", at: start) || text.hasFolded("urn:", at: start)
+            || text.hasFolded("projects/", at: start)
+        {
+            return true
+        }
         return false
     }
 
@@ -546,32 +645,53 @@ extension Scanner {
         let start = i
         var dots = 0
         var underscores = 0
-        while i < end, text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text.has("->", at: i) || text.has("::", at: i) {
+        while i < end,
+            text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text.has("->", at: i) || text.has("::", at: i)
+        {
             if text[i] == UInt8(ascii: ".") { dots += 1 }
             if text[i] == UInt8(ascii: "_") { underscores += 1 }
             i += text[i].isIdentifier || text[i] == UInt8(ascii: ".") ? 1 : 2
         }
         // A call or an index: `os.getenv(`, `env[`.
-        if i < end, text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") { return i - start >= 3 && !Randomness.looksRandom(text.raw(start..<i)) }
+        if i < end, text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") {
+            return i - start >= 3 && !Randomness.looksRandom(text.raw(start..<i))
+        }
         guard i == end else { return false }
-        if dots > 0 { return !Randomness.looksRandom(text.raw(start..<end)) || text.has("process.env.", at: start) || text.has("os.environ", at: start) }
+        if dots > 0 {
+            return !Randomness.looksRandom(text.raw(start..<end)) || text.has("process.env.", at: start)
+                || text.has("os.environ", at: start)
+        }
         // `$password` has been seen to; snake_case and camelCase names without digits are names.
         let profile = Randomness.profile(text.raw(start..<end))
         if underscores > 0, profile.digits == 0, profile.commonShare >= 0.6 { return true }
-        if profile.digits == 0, profile.lowers > 0, profile.uppers > 0, profile.commonShare >= 0.75, profile.length >= 8 { return true }
+        if profile.digits == 0, profile.lowers > 0, profile.uppers > 0, profile.commonShare >= 0.75, profile.length >= 8
+        {
+            return true
+        }
         return false
     }
 
     /// `v1.2.3`, dates, UUIDs behind identifiers, SCREAMING_NAMES.
-    private func isVersionOrIdentifier(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile, _ name: CredentialName) -> Bool {
-        if profile.lowers == 0, profile.symbols > 0, profile.commonShare >= 0.6, profile.digits * 3 < profile.letters { return true }
+    private func isVersionOrIdentifier(
+        _ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile, _ name: CredentialName
+    ) -> Bool {
+        if profile.lowers == 0, profile.symbols > 0, profile.commonShare >= 0.6, profile.digits * 3 < profile.letters {
+            return true
+        }
         if profile.digits == 0, profile.symbols > 0, profile.commonShare >= 0.7 { return true }
         // Kebab and snake words with a number at the end: `my-secret-2`, `signing-key-2024-01`.
-        if profile.symbols >= 2, profile.pairs >= 6, profile.commonShare >= 0.8, profile.uppers == 0 || profile.lowers == 0 { return true }
+        if profile.symbols >= 2, profile.pairs >= 6, profile.commonShare >= 0.8,
+            profile.uppers == 0 || profile.lowers == 0
+        {
+            return true
+        }
         // Digests announced by their algorithm.
-        if text.hasFolded("sha256:", at: range.lowerBound) || text.hasFolded("sha512", at: range.lowerBound) || text.hasFolded("sha1", at: range.lowerBound)
+        if text.hasFolded("sha256:", at: range.lowerBound) || text.hasFolded("sha512", at: range.lowerBound)
+            || text.hasFolded("sha1", at: range.lowerBound)
             || text.hasFolded("sha256-", at: range.lowerBound) || text.hasFolded("md5", at: range.lowerBound)
-        { return true }
+        {
+            return true
+        }
         return false
     }
 }

@@ -22,6 +22,10 @@ extension Scanner {
         var context = lineStart..<valueStart
         // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
         guard followsOperator(text, context, valueStart) else { return }
+        // Digests are hexadecimal and common: turn them away before asking for every provider.
+        if isHexadecimal(text, value), !hasCredentialWord(text, context), !isNamedAfterProvider(text, context, value) {
+            return
+        }
         var (found, isWeak) = rules.providers.match(value: text, value, context: context)
         guard found else { return }
         let own = afterPlaceholders(text, context)
@@ -31,12 +35,20 @@ extension Scanner {
             guard found, followsOperator(text, context, valueStart) else { return }
         }
         let profile = Randomness.profile(text.raw(value))
-        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else { return }
+        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else {
+            return
+        }
         // Digests and identifiers are hexadecimal too: ask for a credential's word, or for the provider's as the name itself.
         if isWeak || profile.isHex || text[valueStart - 1] == .space {
-            guard hasCredentialWord(text, context) || !isWeak && isNamedAfterProvider(text, context, value) else { return }
+            guard hasCredentialWord(text, context) || !isWeak && isNamedAfterProvider(text, context, value) else {
+                return
+            }
         }
-        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart) || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart) { return }
+        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart)
+            || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart)
+        {
+            return
+        }
         // Surer than a generic assignment, which names no provider.
         pass.add(value, rule: rule, confidence: 1, reason: .context)
     }
@@ -57,7 +69,9 @@ extension Scanner {
         while end > context.lowerBound, !text[end - 1].isIdentifier { end -= 1 }
         guard context.upperBound - end <= 6 else { return false }
         var start = end
-        while start > context.lowerBound, text[start - 1].isIdentifier || text[start - 1] == UInt8(ascii: "-") { start -= 1 }
+        while start > context.lowerBound, text[start - 1].isIdentifier || text[start - 1] == UInt8(ascii: "-") {
+            start -= 1
+        }
         // An identifier of something else, or prose before a blank.
         guard end > start, text[end] != .space || text.at(end + 1) == UInt8(ascii: "=") else { return false }
         return rules.providers.match(value: text, value, context: start..<end).found
@@ -65,14 +79,24 @@ extension Scanner {
 
     private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {
         var i = index - 1
-        while i >= context.lowerBound, text[i].isBlank || text[i].isQuote || text[i] == .backslash || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") { i -= 1 }
+        while i >= context.lowerBound,
+            text[i].isBlank || text[i].isQuote || text[i] == .backslash || text[i] == UInt8(ascii: "(")
+                || text[i] == UInt8(ascii: "[")
+        { i -= 1 }
         guard i >= context.lowerBound else { return false }
         let byte = text[i]
-        if byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "|") {
+        if byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ">")
+            || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "|")
+        {
             return !text.has("sha256:", at: i - 6) && !text.has("sha512:", at: i - 6)
         }
         // `heroku token 1234…`: no operator, a credential word right before.
         return i < index - 1 && hasCredentialWord(text, max(context.lowerBound, i - 12)..<index)
+    }
+
+    private func isHexadecimal(_ text: Text, _ range: Range<Int>) -> Bool {
+        for i in range where !text[i].isHex { return false }
+        return true
     }
 
     private func hasCredentialWord(_ text: Text, _ range: Range<Int>) -> Bool {
@@ -82,7 +106,10 @@ extension Scanner {
             case UInt8(ascii: "t"): if text.hasFolded("token", at: i) { return true }
             case UInt8(ascii: "s"): if text.hasFolded("secret", at: i) { return true }
             case UInt8(ascii: "a"): if text.hasFolded("auth", at: i) || text.hasFolded("api", at: i) { return true }
-            case UInt8(ascii: "p"): if text.hasFolded("pass", at: i) || text.hasFolded("pat", at: i) || text.hasFolded("pwd", at: i) { return true }
+            case UInt8(ascii: "p"):
+                if text.hasFolded("pass", at: i) || text.hasFolded("pat", at: i) || text.hasFolded("pwd", at: i) {
+                    return true
+                }
             case UInt8(ascii: "c"): if text.hasFolded("cred", at: i) { return true }
             case UInt8(ascii: "b"): if text.hasFolded("bearer", at: i) { return true }
             default: break
@@ -94,8 +121,10 @@ extension Scanner {
     /// Names of things that look like tokens and are none.
     private func announcesIdentifier(_ text: Text, _ range: Range<Int>) -> Bool {
         let words: [StaticString] = [
-            "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request", "fingerprint", "integrity",
-            "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree", "blob", "ref", "version",
+            "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request",
+            "fingerprint", "integrity",
+            "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree",
+            "blob", "ref", "version",
             "public", "cache", "arn:", "nonce", "correlation", "session_id", "device",
         ]
         return words.contains { text.findFolded($0, in: range) != nil }
@@ -130,7 +159,9 @@ extension Scanner {
             while i < limit, text[i].isWhitespace || text[i] == UInt8(ascii: ",") { i += 1 }
             if i < limit, text[i] == .quote { i += 1 }
             let name = i
-            while i < limit, text[i].isIdentifier || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: ".") { i += 1 }
+            while i < limit, text[i].isIdentifier || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: ".") {
+                i += 1
+            }
             guard i > name, i < limit else { return }
             if text[i] == .quote { i += 1 }
             while i < limit, text[i].isBlank { i += 1 }
@@ -142,7 +173,9 @@ extension Scanner {
             while i < text.count, i - start < limits.value, text[i].isBase64 || text[i] == UInt8(ascii: "=") { i += 1 }
             if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
             let range = start..<i
-            guard i < text.count ? text[i].isWhitespace || text[i].isQuote || text[i] == UInt8(ascii: "}") : true else { return }
+            guard i < text.count ? text[i].isWhitespace || text[i].isQuote || text[i] == UInt8(ascii: "}") : true else {
+                return
+            }
             if range.count >= 8, range.count % 4 == 0, isCanonicalBase64(text, range) {
                 pass.add(range, rule: rule, confidence: 0, reason: .context)
             } else if range.isEmpty || text[i].isBlank {
@@ -177,7 +210,9 @@ extension Scanner {
     func jwkMember(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.keyMember else { return }
         let text = pass.text
-        guard text[index] == .quote, text[index + 1] == UInt8(ascii: "d") || text[index + 1] == UInt8(ascii: "k") else { return }
+        guard text[index] == .quote, text[index + 1] == UInt8(ascii: "d") || text[index + 1] == UInt8(ascii: "k") else {
+            return
+        }
         var i = index + 3
         let limit = min(text.count, i + 8)
         while i < limit, text[i].isWhitespace || text[i] == UInt8(ascii: ":") { i += 1 }
@@ -187,7 +222,9 @@ extension Scanner {
         while i < text.count, i - start < limits.value, text[i].isBase64url { i += 1 }
         if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
         let range = start..<i
-        guard range.count >= Self.minimumMember, text.at(i) == .quote, Randomness.looksRandom(text.raw(range)) else { return }
+        guard range.count >= Self.minimumMember, text.at(i) == .quote, Randomness.looksRandom(text.raw(range)) else {
+            return
+        }
         pass.add(range, rule: rule, confidence: 1, reason: .structure)
     }
 
@@ -214,7 +251,9 @@ extension Scanner {
         while start < text.count {
             var end = start
             while end < text.count, end - start < limits.pattern, text[end] != .lineFeed { end += 1 }
-            for rule in rules.lineRules { search(&pass, rule: rule, from: start, release: start, last: end, end: start + limits.pattern) }
+            for rule in rules.lineRules {
+                search(&pass, rule: rule, from: start, release: start, last: end, end: start + limits.pattern)
+            }
             start = end < text.count && text[end] == .lineFeed ? end + 1 : max(end, start + 1)
         }
     }
@@ -241,9 +280,12 @@ extension Scanner {
                 searchedTo[rule] = windowStart + from
                 guard range.lowerBound >= release, !range.isEmpty else { continue }
                 var lineEnd = begin
-                while lineEnd < text.count, lineEnd - begin < limits.context, text[lineEnd] != .lineFeed { lineEnd += 1 }
+                while lineEnd < text.count, lineEnd - begin < limits.context, text[lineEnd] != .lineFeed {
+                    lineEnd += 1
+                }
                 let line = text.lineStart(before: begin, limit: limits.context / 2)..<lineEnd
-                _ = accept(&pass, rule: rule, secret: range, match: begin..<(windowStart + whole.upperBound), line: line)
+                _ = accept(
+                    &pass, rule: rule, secret: range, match: begin..<(windowStart + whole.upperBound), line: line)
             case .partial(let offset):
                 pass.holdFrom(max(windowStart + offset, release))
                 return
@@ -301,11 +343,14 @@ extension Scanner {
                     guard let pattern = pattern(of: rule) else { continue }
                     var from = i - base
                     while from < subject.count {
-                        guard pattern.firstMatch(in: subject, from: from, scratch: scratch) == .match, let whole = scratch.span(of: 0) else { break }
+                        guard pattern.firstMatch(in: subject, from: from, scratch: scratch) == .match,
+                            let whole = scratch.span(of: 0)
+                        else { break }
                         let secret = secretSpan(rule, whole, groups: pattern.groupCount)
                         let taken = accept(
                             &pass, rule: rule, secret: (base + secret.lowerBound)..<(base + secret.upperBound),
-                            match: (base + whole.lowerBound)..<(base + whole.upperBound), line: base..<(base + subject.count))
+                            match: (base + whole.lowerBound)..<(base + whole.upperBound),
+                            line: base..<(base + subject.count))
                         from = taken ? max(whole.upperBound, whole.lowerBound + 1) : whole.lowerBound + 1
                     }
                 }

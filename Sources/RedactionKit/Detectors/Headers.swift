@@ -7,13 +7,16 @@ extension Scanner {
     func authorization(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
-        guard text.hasFolded("authorization", at: index), let value = fieldValue(&pass, nameEnd: index + 13) else { return }
+        guard text.hasFolded("authorization", at: index), let value = fieldValue(&pass, nameEnd: index + 13) else {
+            return
+        }
         var i = value.start
         // The scheme, if there is one: a word and a blank.
         var schemeEnd = i
         while schemeEnd < text.count, text[schemeEnd].isAlnum || text[schemeEnd] == UInt8(ascii: "-") { schemeEnd += 1 }
         if schemeEnd == text.count, !pass.isFinal { return pass.holdFrom(value.start) }
-        let isCompound = text.hasFolded("digest", at: i) || text.hasFolded("aws4-", at: i) || text.hasFolded("signature", at: i)
+        let isCompound =
+            text.hasFolded("digest", at: i) || text.hasFolded("aws4-", at: i) || text.hasFolded("signature", at: i)
             || text.hasFolded("oauth ", at: i)
         let hasScheme = schemeEnd > i && schemeEnd - i <= 24 && text[min(schemeEnd, text.count - 1)].isBlank
         if hasScheme {
@@ -25,9 +28,19 @@ extension Scanner {
         while end < limit {
             let byte = text[end]
             if byte == .lineFeed || byte == .carriageReturn || byte == value.quote { break }
-            if byte == .backslash, text.at(end + 1) == value.quote || text.at(end + 1).isQuote || text.at(end + 1) == UInt8(ascii: "r") || text.at(end + 1) == UInt8(ascii: "n") || text.at(end + 1) == .backslash { break }
+            if byte == .backslash,
+                text.at(end + 1) == value.quote || text.at(end + 1).isQuote || text.at(end + 1) == UInt8(ascii: "r")
+                    || text.at(end + 1) == UInt8(ascii: "n") || text.at(end + 1) == .backslash
+            {
+                break
+            }
             // Parameters of a compound scheme may be quoted and separated; other credentials are one token (token68).
-            if !isCompound, byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";") || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { break }
+            if !isCompound,
+                byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";")
+                    || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
+            {
+                break
+            }
             end += 1
         }
         if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
@@ -36,7 +49,8 @@ extension Scanner {
         if isCut, addRest(&pass, from: i, limit: end, rule: rule, quote: quote) { return }
         while end > i, text[end - 1].isBlank { end -= 1 }
         let range = i..<end
-        guard range.count >= 4, !Placeholders.isStandIn(text, range), !isCallOrName(text, range, quote: value.quote) else { return }
+        guard range.count >= 4, !Placeholders.isStandIn(text, range), !isCallOrName(text, range, quote: value.quote)
+        else { return }
         pass.add(range, rule: rule, confidence: 1, reason: .context)
     }
 
@@ -53,7 +67,9 @@ extension Scanner {
         while end < limit, text[end].isToken { end += 1 }
         if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
         let range = i..<end
-        guard range.count >= 16, !Placeholders.isStandIn(text, range), Randomness.looksRandom(text.raw(range)) else { return }
+        guard range.count >= 16, !Placeholders.isStandIn(text, range), Randomness.looksRandom(text.raw(range)) else {
+            return
+        }
         if end == i + limits.value, addRest(&pass, from: i, limit: end, rule: rule, quote: 0) { return }
         pass.add(range, rule: rule, confidence: 1, reason: .context)
     }
@@ -74,13 +90,16 @@ extension Scanner {
         while i < limit {
             while i < limit, text[i].isBlank || text[i] == UInt8(ascii: ";") { i += 1 }
             let name = i
-            while i < limit, text[i] != UInt8(ascii: "="), text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote { i += 1 }
+            while i < limit, text[i] != UInt8(ascii: "="), text[i] != UInt8(ascii: ";"), !text[i].isWhitespace,
+                !text[i].isQuote
+            { i += 1 }
             guard i < limit, text[i] == UInt8(ascii: "="), i > name else { break }
             let nameRange = name..<i
             i += 1
             let start = i
             while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote || i == start,
-                !(text[i] == .backslash && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || "rn".utf8.contains(text.at(i + 1))))
+                !(text[i] == .backslash
+                    && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || "rn".utf8.contains(text.at(i + 1))))
             {
                 i += 1
             }
@@ -99,7 +118,9 @@ extension Scanner {
 
     /// Cookies that hold a preference and no session.
     private func isHarmlessCookie(_ text: Text, _ name: Range<Int>) -> Bool {
-        let names: [StaticString] = ["lang", "locale", "theme", "path", "domain", "expires", "max-age", "samesite", "tz", "timezone", "consent"]
+        let names: [StaticString] = [
+            "lang", "locale", "theme", "path", "domain", "expires", "max-age", "samesite", "tz", "timezone", "consent",
+        ]
         return names.contains { $0.utf8CodeUnitCount == name.count && text.hasFolded($0, at: name.lowerBound) }
     }
 
@@ -136,8 +157,10 @@ extension Scanner {
 
     /// A command whose option takes a password, and whether the password may follow without a blank.
     private static let passwordOptions: [(command: StaticString, option: StaticString, isAttached: Bool)] = [
-        ("sshpass", "-p", true), ("mysql", "-p", true), ("mysqldump", "-p", true), ("mysqladmin", "-p", true), ("mariadb", "-p", true),
-        ("docker login", "-p", false), ("podman login", "-p", false), ("redis-cli", "-a", false), ("ldapsearch", "-w", false),
+        ("sshpass", "-p", true), ("mysql", "-p", true), ("mysqldump", "-p", true), ("mysqladmin", "-p", true),
+        ("mariadb", "-p", true),
+        ("docker login", "-p", false), ("podman login", "-p", false), ("redis-cli", "-a", false),
+        ("ldapsearch", "-w", false),
         ("sqlcmd", "-P", false), ("mongosh", "-p", false), ("mongo", "-p", false),
     ]
 
@@ -160,7 +183,8 @@ extension Scanner {
             var start = i + 1 + entry.option.utf8CodeUnitCount
             if text.at(start).isBlank {
                 // `mysql -p database` asks for the password.
-                guard !text.has("-p", at: i + 1) || !text.has("mysql", at: index) && !text.has("mariadb", at: index) else { return }
+                guard !text.has("-p", at: i + 1) || !text.has("mysql", at: index) && !text.has("mariadb", at: index)
+                else { return }
                 start += 1
             } else if !entry.isAttached {
                 i += 1
@@ -169,11 +193,20 @@ extension Scanner {
             let quote = text.at(start)
             if quote.isQuote { start += 1 }
             var end = start
-            while end < text.count, end - start < limits.value, quote.isQuote ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote { end += 1 }
+            while end < text.count, end - start < limits.value,
+                quote.isQuote
+                    ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote
+            { end += 1 }
             if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
-            if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: quote.isQuote ? quote : 0) { return }
+            if end == start + limits.value,
+                addRest(&pass, from: start, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
+            {
+                return
+            }
             let range = start..<end
-            if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+            if range.count >= 3, !Placeholders.isTemplate(text, range) {
+                pass.add(range, rule: rule, confidence: 1, reason: .context)
+            }
             return
         }
     }
@@ -194,7 +227,9 @@ extension Scanner {
         if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
         if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: text[i]) { return }
         let range = start..<end
-        if range.count >= 3, !Placeholders.isTemplate(text, range) { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+        if range.count >= 3, !Placeholders.isTemplate(text, range) {
+            pass.add(range, rule: rule, confidence: 1, reason: .context)
+        }
     }
 
     /// The option `-u` of `curl` and its relatives: a user, a colon, a password.
@@ -216,7 +251,10 @@ extension Scanner {
             for option in ["-u", "--user", "--proxy-user", "-U"] as [StaticString] where text.has(option, at: i) {
                 var j = i + option.utf8CodeUnitCount
                 let next = text.at(j)
-                guard next.isBlank || next == UInt8(ascii: "=") || next.isQuote || (option.utf8CodeUnitCount == 2 && next.isAlnum) else { continue }
+                guard
+                    next.isBlank || next == UInt8(ascii: "=") || next.isQuote
+                        || (option.utf8CodeUnitCount == 2 && next.isAlnum)
+                else { continue }
                 if next.isBlank || next == UInt8(ascii: "=") { j += 1 }
                 start = j
                 break
@@ -238,9 +276,15 @@ extension Scanner {
             }
             i = max(end, i)
             guard colon >= 0 else { continue }
-            if end == start + limits.value, addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0) { return }
+            if end == start + limits.value,
+                addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
+            {
+                return
+            }
             let range = (colon + 1)..<end
-            if !range.isEmpty, !Placeholders.isTemplate(text, range), text.find("[REDACTED", in: start..<end) == nil { pass.add(range, rule: rule, confidence: 1, reason: .context) }
+            if !range.isEmpty, !Placeholders.isTemplate(text, range), text.find("[REDACTED", in: start..<end) == nil {
+                pass.add(range, rule: rule, confidence: 1, reason: .context)
+            }
         }
     }
 }

@@ -58,7 +58,9 @@ extension Scanner {
         guard lastAt > start else { return }
         if colon < 0 || colon > lastAt {
             let user = start..<lastAt
-            if user.count >= 20, text.find("[REDACTED", in: user) == nil, Randomness.looksRandom(text.raw(user)) { pass.add(user, rule: rule, reason: .structure) }
+            if user.count >= 20, text.find("[REDACTED", in: user) == nil, Randomness.looksRandom(text.raw(user)) {
+                pass.add(user, rule: rule, reason: .structure)
+            }
             return
         }
         let password = (colon + 1)..<lastAt
