@@ -96,3 +96,10 @@ let package = Package(
             swiftSettings: lending),
     ]
 )
+
+// Fuzzers are programs without a main function, so they are there only when asked for (Fuzz/README.md).
+if Context.environment["PIPEMASON_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "FuzzSealing", dependencies: ["SealingFuzz"], path: "Fuzz/FuzzSealing", swiftSettings: lending))
+}
