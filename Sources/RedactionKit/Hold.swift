@@ -84,15 +84,21 @@ extension Scanner {
             case .incomplete:
                 // An escape sequence colours what follows it; any other escape may be part of it.
                 if text[i] == .escape, i == atomStart { return }
-                pass.holdFrom(unitStart(text, atomStart, i))
+                pass.holdFrom(holdStart(text, atomStart, i))
                 return
             case .delimiter:
                 i += 1
                 atomStart = i
             }
         }
-        atomStart = unitStart(text, atomStart, text.count)
+        atomStart = holdStart(text, atomStart, text.count)
         if atomStart < text.count { pass.holdFrom(atomStart) }
+    }
+
+    /// Where a token in an atom may begin. Behind a backslash that is not clear: the `b` of `\\bkua_` may be the tail of an
+    /// escape or the first letter.
+    private func holdStart(_ text: Text, _ atomStart: Int, _ end: Int) -> Int {
+        text.at(atomStart - 1) == .backslash ? atomStart : unitStart(text, atomStart, end)
     }
 
     /// The beginning of UTF-16 text: NULs between printable bytes.

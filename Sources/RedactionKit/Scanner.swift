@@ -188,8 +188,7 @@ final class Scanner {
             piece += limits.run - limits.overlap
             pass.pieceStart = piece
         }
-        guard pass.isComplete(at: end) else { return }  // `holdTail` holds it.
-        // Two dots end a run, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
+        // Two dots end a run even if more of it may come, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
         var from = piece
         if flags & UInt8(PM_RUN_ALL.rawValue) != 0 {
             var i = piece
@@ -203,6 +202,7 @@ final class Scanner {
                 i += 1
             }
         }
+        guard pass.isComplete(at: end) else { return }  // `holdTail` holds it.
         unit(&pass, from, end, flags: flags, isCut: false)
     }
 
@@ -282,6 +282,7 @@ final class Scanner {
             let checksInner = flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors
             let anchors = rules.tables.pointer
             var i = start
+            var jwtEnd = start
             while i + 3 <= end {
                 if i > start, text[i - 1].isAlnum, !checksInner {
                     i += 1
@@ -297,12 +298,13 @@ final class Scanner {
                     rules.forEachAnchor(in: text, at: i, until: end) { anchor in
                         if !anchor.isInner, !isBoundary(text, i, start) { return }
                         if anchor.rule == rules.jwt {
-                            jwtFound = true
+                            jwtFound = i >= jwtEnd
                         } else if !tried.contains(anchor.rule) {
                             tried.append(anchor.rule)
                         }
                     }
-                    if jwtFound { i = max(i, jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) - 1) }
+                    // Other anchors inside it count.
+                    if jwtFound { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
                 }
                 i += 1
             }
@@ -321,9 +323,12 @@ final class Scanner {
     }
 
     /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape.
+    ///
+    /// What stands right behind a placeholder stood right behind a secret, and began no token then.
     @inline(__always)
     func isBoundary(_ text: Text, _ index: Int, _ unitStart: Int) -> Bool {
-        index <= unitStart || !text[index - 1].isAlnum
+        if index > unitStart { return !text[index - 1].isAlnum }
+        return text.at(index - 1) != UInt8(ascii: "]") || !isInsidePlaceholder(text, index - 1)
     }
 
     /// Every match of a token rule in a unit.

@@ -140,6 +140,9 @@ extension Scanner {
         case .escape:
             guard left >= 2 else { return isFinal ? .delimiter : .incomplete }
             guard text[index + 1] == UInt8(ascii: "[") else { return .delimiter }
+            // A placeholder of ours is none, whatever a terminal makes of it.
+            if text.has("[REDACTED", at: index + 1) { return .delimiter }
+            if !isFinal, left > 2, text.isCut("[REDACTED", at: index + 1) { return .incomplete }
             var i = index + 2
             while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < 32 { i += 1 }
             guard i < text.count else { return isFinal ? .delimiter : .incomplete }

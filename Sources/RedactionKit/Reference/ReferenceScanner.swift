@@ -77,7 +77,7 @@ package struct ReferenceScanner {
             if text[index] == .escape, text.at(index + 1) == UInt8(ascii: "[") {
                 var end = index + 2
                 while end < text.count, (0x20..<0x40).contains(text[end]), end - index < 32 { end += 1 }
-                if end < range.upperBound, (0x40..<0x7f).contains(text[end]) {
+                if end < range.upperBound, !text.has("[REDACTED", at: index + 1), (0x40..<0x7f).contains(text[end]) {
                     result += text.raw(index..<(end + 1))
                     index = end + 1
                     continue
