@@ -333,7 +333,7 @@ extension Scanner {
                 end += 1
             }
             if end == text.count, !pass.isFinal {
-                if digits > 0 || end - i < 48 { pass.holdFrom(i) }
+                if let start = firstNumeral(text, i..<end) { pass.holdFrom(start) }
                 return
             }
             if digits >= 3 {
@@ -357,6 +357,27 @@ extension Scanner {
             }
             i = end
         }
+    }
+
+    /// Start of the first word of a stretch that a number may begin with. Words of letters are let go: a prompt is one,
+    /// and the last word is held as a token run anyway.
+    private func firstNumeral(_ text: Text, _ range: Range<Int>) -> Int? {
+        var wordStart = range.lowerBound
+        var isHex = true
+        for i in range {
+            let byte = text[i]
+            if byte.isBlank {
+                wordStart = i + 1
+                isHex = true
+            } else if byte.isDigit || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "(") {
+                return wordStart
+            } else if byte == UInt8(ascii: ":"), isHex {
+                return wordStart  // `fe::`, an IPv6 address.
+            } else if !byte.isHex {
+                isHex = false
+            }
+        }
+        return nil
     }
 
     /// Longest stretch in which a number is looked for.
