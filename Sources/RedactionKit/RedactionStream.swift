@@ -279,6 +279,7 @@ public struct RedactionStream: ~Copyable {
             guard span.end > cursor else { continue }
             if span.start < cursor {
                 if origin + UInt64(cursor) == redactedTo {
+                    writeSequences(in: cursor..<span.end, text, to: &sink)
                     cursor = span.end
                     redactedTo = origin + UInt64(cursor)
                     continue
