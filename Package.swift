@@ -79,7 +79,7 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "RedactionKitTests", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"],
+            name: "RedactionKitTests", dependencies: ["RedactionKit", "CPrefilter", "RedactionRules", "RuleFiles"],
             swiftSettings: swift),
         .testTarget(
             name: "RedactionLoggingTests",

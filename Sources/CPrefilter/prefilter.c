@@ -508,9 +508,3 @@ size_t pm_scan(const pm_tables *tables, int kernel, const uint8_t *text, size_t 
 #endif
     return scan_scalar(tables, text, from, to, out, capacity, next);
 }
-
-size_t pm_count(const uint8_t *text, size_t length, uint8_t byte) {
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) count += text[i] == byte;
-    return count;
-}

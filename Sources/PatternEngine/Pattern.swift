@@ -21,8 +21,6 @@ public final class Pattern: @unchecked Sendable {
     public struct Options: OptionSet, Sendable {
         public let rawValue: Int
         public init(rawValue: Int) { self.rawValue = rawValue }
-        /// Compare ASCII letters without case.
-        public static let caseInsensitive = Options(rawValue: 1)
         /// Prepare for `PartialMode.hard`.
         public static let partial = Options(rawValue: 2)
         /// Check the pattern only: no JIT.
@@ -33,8 +31,7 @@ public final class Pattern: @unchecked Sendable {
     ///
     /// - Throws: `PatternError` with PCRE2's own message and the byte offset in `source`.
     public init(_ source: String, options: Options = []) throws(PatternError) {
-        var flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
-        if options.contains(.caseInsensitive) { flags |= UInt32(PCRE2_CASELESS) }
+        let flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
         var number: Int32 = 0
         var offset = 0
         var text = source

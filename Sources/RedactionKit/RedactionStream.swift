@@ -156,7 +156,6 @@ public struct RedactionStream: ~Copyable {
     private mutating func process(isFinal: Bool, to sink: inout some RedactionSink) {
         let text = Text(base: UnsafePointer(storage.assumingMemoryBound(to: UInt8.self)), count: count)
         var first = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, released))
-        first.runEnd = 0
         if let construct = open, !resume(construct, &first) { return }
         var pass = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, count))
         pass.spans = first.spans

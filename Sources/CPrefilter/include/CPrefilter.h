@@ -109,7 +109,4 @@ static inline int pm_common_pair(uint8_t first, uint8_t second) {
     return pm_common_pairs[((first | 0x20) - 'a') % 26] >> (((second | 0x20) - 'a') & 31) & 1;
 }
 
-/// Counts `byte` in `text[0, length)`.
-size_t pm_count(const uint8_t *text, size_t length, uint8_t byte);
-
 #endif

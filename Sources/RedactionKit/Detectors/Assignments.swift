@@ -578,7 +578,7 @@ extension Scanner {
             }
             if Placeholders.isStandIn(text, range) || isPathOrURL(text, range) { return false }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
-            if isVersionOrIdentifier(text, range, profile, name) { return false }
+            if isVersionOrIdentifier(text, range, profile) { return false }
             if Randomness.looksRandom(profile) { return true }
             // Long strings of base64 or hexadecimal are no prose.
             return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count
@@ -672,9 +672,7 @@ extension Scanner {
     }
 
     /// `v1.2.3`, dates, UUIDs behind identifiers, SCREAMING_NAMES.
-    private func isVersionOrIdentifier(
-        _ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile, _ name: CredentialName
-    ) -> Bool {
+    private func isVersionOrIdentifier(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile) -> Bool {
         if profile.lowers == 0, profile.symbols > 0, profile.commonShare >= 0.6, profile.digits * 3 < profile.letters {
             return true
         }
