@@ -44,7 +44,9 @@ let package = Package(
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
         .target(name: "RedactionRules", dependencies: ["CBuiltinRules"], swiftSettings: swift),
-        .target(name: "RuleFiles", dependencies: ["RedactionRules", "PatternEngine"], swiftSettings: swift),
+        .target(name: "TOMLText", swiftSettings: swift),
+        .target(
+            name: "RuleFiles", dependencies: ["RedactionRules", "PatternEngine", "TOMLText"], swiftSettings: swift),
         .target(
             name: "RedactionKit",
             dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
@@ -88,6 +90,7 @@ let package = Package(
         .testTarget(
             name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift
         ),
+        .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["pipemason"], swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(

@@ -1,4 +1,5 @@
 internal import RedactionRules
+internal import TOMLText
 
 /// What one TOML file holds, before it is put over what it extends.
 struct RuleLayer: Sendable {
@@ -34,7 +35,14 @@ struct RuleReader {
         guard text.utf8.count <= limits.bytes else {
             throw RuleFileError(.limit, file: name, "is larger than \(limits.bytes) bytes")
         }
-        let source = RuleLayer.Source(name: name, document: try TOMLParser.parse(text, name: name))
+        let document: TOMLNode
+        do {
+            document = try TOMLParser.parse(text)
+        } catch {
+            throw RuleFileError(
+                .syntax, file: name, line: error.line, "\(printable(error.reason)) (column \(error.column))")
+        }
+        let source = RuleLayer.Source(name: name, document: document)
         var reader = RuleReader(layer: RuleLayer(source: source), limits: limits)
         if case .table(let root) = source.document.value { reader.document(root, &report) }
         return reader.layer

@@ -1,35 +1,29 @@
-internal import RedactionRules
-
 /// Reads TOML 1.0 (https://toml.io/en/v1.0.0) and keeps the line of every value.
 ///
-/// Ours, because a rule file comes from outside and its reader must not trap, and because errors name lines: toml++,
+/// Ours, because a file comes from outside and its reader must not trap, and because errors name lines: toml++,
 /// which TOMLKit wraps, aborts on some invalid documents and keeps no positions, and TOMLKit brings Foundation into an
 /// executable that has to start in milliseconds.
 ///
 /// Complexity: linear in the size of the text. Values nest at most `maximumDepth` deep.
-struct TOMLParser {
-    /// Values within values, and parts of a dotted key. Rule files need four.
-    static let maximumDepth = 64
+package struct TOMLParser {
+    /// Values within values, and parts of a dotted key. Our files need four.
+    package static let maximumDepth = 64
 
     private let bytes: [UInt8]
-    private let name: String
     private var position = 0
     private var line = 1
     private let root = Table(line: 1, origin: .header)
 
     /// Parses a document; the result is a table.
     ///
-    /// - Throws: `RuleFileError` with the first mistake and its line.
-    static func parse(_ text: String, name: String) throws(RuleFileError) -> TOMLNode {
-        var parser = TOMLParser(bytes: Array(text.utf8), name: name)
+    /// - Throws: `TOMLError` with the first mistake and its line.
+    package static func parse(_ text: String) throws(TOMLError) -> TOMLNode {
+        var parser = TOMLParser(bytes: Array(text.utf8))
         try parser.document()
         return parser.root.node
     }
 
-    private init(bytes: [UInt8], name: String) {
-        self.bytes = bytes
-        self.name = name
-    }
+    private init(bytes: [UInt8]) { self.bytes = bytes }
 
     // MARK: - Tables under construction
 
@@ -94,7 +88,7 @@ struct TOMLParser {
 
     // MARK: - Statements
 
-    private mutating func document() throws(RuleFileError) {
+    private mutating func document() throws(TOMLError) {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         var current = root
         while true {
@@ -110,7 +104,7 @@ struct TOMLParser {
     }
 
     /// Reads `[a.b]` or `[[a.b]]` and returns the table that follows.
-    private mutating func header() throws(RuleFileError) -> Table {
+    private mutating func header() throws(TOMLError) -> Table {
         let line = self.line
         position += 1
         let isArray = take("[")
@@ -157,7 +151,7 @@ struct TOMLParser {
         }
     }
 
-    private mutating func keyAndValue(into table: Table, depth: Int = 0) throws(RuleFileError) {
+    private mutating func keyAndValue(into table: Table, depth: Int = 0) throws(TOMLError) {
         let line = self.line
         var keys = try key()
         guard take("=") else { throw failure("a key is followed by \"=\"") }
@@ -181,7 +175,7 @@ struct TOMLParser {
     }
 
     /// Reads a key, dotted or not, and the blanks around it. Never empty.
-    private mutating func key() throws(RuleFileError) -> [String] {
+    private mutating func key() throws(TOMLError) -> [String] {
         var parts: [String] = []
         repeat {
             skipBlanks()
@@ -202,7 +196,7 @@ struct TOMLParser {
 
     // MARK: - Values
 
-    private mutating func value(line: Int, depth: Int) throws(RuleFileError) -> TOMLNode {
+    private mutating func value(line: Int, depth: Int) throws(TOMLError) -> TOMLNode {
         guard depth < Self.maximumDepth else { throw failure("values are nested too deep") }
         switch peek {
         case UInt8(ascii: "\""):
@@ -220,7 +214,7 @@ struct TOMLParser {
         }
     }
 
-    private mutating func array(depth: Int) throws(RuleFileError) -> [TOMLNode] {
+    private mutating func array(depth: Int) throws(TOMLError) -> [TOMLNode] {
         position += 1
         var elements: [TOMLNode] = []
         while true {
@@ -233,7 +227,7 @@ struct TOMLParser {
         }
     }
 
-    private mutating func inlineTable(line: Int, depth: Int) throws(RuleFileError) -> TOMLNode {
+    private mutating func inlineTable(line: Int, depth: Int) throws(TOMLError) -> TOMLNode {
         position += 1
         let table = Table(line: line, origin: .inline)
         skipBlanks()
@@ -247,7 +241,7 @@ struct TOMLParser {
     }
 
     /// A boolean, number, date or time.
-    private mutating func scalar() throws(RuleFileError) -> TOMLNode.Value {
+    private mutating func scalar() throws(TOMLError) -> TOMLNode.Value {
         let start = position
         while let byte = peek,
             isBare(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
@@ -279,7 +273,7 @@ struct TOMLParser {
     }
 
     /// Nil if `word` is no number; an error if it is one that is too large.
-    private func number(_ word: String) throws(RuleFileError) -> TOMLNode.Value? {
+    private func number(_ word: String) throws(TOMLError) -> TOMLNode.Value? {
         for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] where word.hasPrefix(prefix) {
             let digits = word.dropFirst(2)
             guard let plain = withoutUnderscores(digits.utf8, isDigit: { Int(text($0), radix: radix) != nil }) else {
@@ -385,7 +379,7 @@ struct TOMLParser {
 
     // MARK: - Strings
 
-    private mutating func basicString() throws(RuleFileError) -> String {
+    private mutating func basicString() throws(TOMLError) -> String {
         position += 1
         var result: [UInt8] = []
         while let byte = peek {
@@ -401,7 +395,7 @@ struct TOMLParser {
         throw failure("the string does not end")
     }
 
-    private mutating func literalString() throws(RuleFileError) -> String {
+    private mutating func literalString() throws(TOMLError) -> String {
         position += 1
         let start = position
         while let byte = peek {
@@ -416,7 +410,7 @@ struct TOMLParser {
         throw failure("the string does not end")
     }
 
-    private mutating func longBasicString() throws(RuleFileError) -> String {
+    private mutating func longBasicString() throws(TOMLError) -> String {
         let start = line
         position += 3
         _ = takeLineEnd()
@@ -434,7 +428,7 @@ struct TOMLParser {
         throw failure("the string that begins on line \(start) does not end")
     }
 
-    private mutating func longLiteralString() throws(RuleFileError) -> String {
+    private mutating func longLiteralString() throws(TOMLError) -> String {
         let start = line
         position += 3
         _ = takeLineEnd()
@@ -461,7 +455,7 @@ struct TOMLParser {
     }
 
     /// Line ends within a string become "\n".
-    private mutating func takeLongByte(_ byte: UInt8, _ result: inout [UInt8]) throws(RuleFileError) {
+    private mutating func takeLongByte(_ byte: UInt8, _ result: inout [UInt8]) throws(TOMLError) {
         if takeLineEnd() {
             result.append(0x0A)
             return
@@ -485,7 +479,7 @@ struct TOMLParser {
         return true
     }
 
-    private mutating func escape(into result: inout [UInt8]) throws(RuleFileError) {
+    private mutating func escape(into result: inout [UInt8]) throws(TOMLError) {
         guard let byte = peek else { throw failure("the string does not end") }
         position += 1
         switch byte {
@@ -535,7 +529,7 @@ struct TOMLParser {
     }
 
     /// Skips a comment, if there is one.
-    private mutating func skipComment() throws(RuleFileError) {
+    private mutating func skipComment() throws(TOMLError) {
         guard take("#") else { return }
         while let byte = peek, byte != 0x0A, !looking(at: "\r\n") {
             if byte < 0x20, byte != 0x09 { throw controlCharacter(byte) }
@@ -544,14 +538,14 @@ struct TOMLParser {
         }
     }
 
-    private mutating func skipBlankLines() throws(RuleFileError) {
+    private mutating func skipBlankLines() throws(TOMLError) {
         repeat {
             skipBlanks()
             try skipComment()
         } while takeLineEnd()
     }
 
-    private mutating func endOfLine() throws(RuleFileError) {
+    private mutating func endOfLine() throws(TOMLError) {
         skipBlanks()
         try skipComment()
         guard peek == nil || takeLineEnd() else { throw failure("nothing may follow on this line") }
@@ -574,13 +568,30 @@ struct TOMLParser {
 
     private func text(_ byte: UInt8) -> String { String(UnicodeScalar(byte)) }
 
-    private func failure(_ reason: String, at offset: Int? = nil) -> RuleFileError {
+    private func failure(_ reason: String, at offset: Int? = nil) -> TOMLError {
         let end = min(offset ?? position, bytes.count)
         let start = bytes[..<end].lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
-        return RuleFileError(.syntax, file: name, line: line, "\(printable(reason)) (column \(end - start + 1))")
+        return TOMLError(line: line, column: end - start + 1, reason)
     }
 
-    private func controlCharacter(_ byte: UInt8) -> RuleFileError {
+    private func controlCharacter(_ byte: UInt8) -> TOMLError {
         failure("a control character (\(byte)) stands in the text")
     }
+}
+
+/// The first mistake of a document. `reason` may quote the document, escape sequences included.
+package struct TOMLError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Counted from 1.
+    package let line: Int
+    /// Counted from 1, in bytes.
+    package let column: Int
+    package let reason: String
+
+    init(line: Int, column: Int, _ reason: String) {
+        self.line = line
+        self.column = column
+        self.reason = reason
+    }
+
+    package var description: String { "\(line): \(reason) (column \(column))" }
 }

@@ -1,22 +1,22 @@
 /// A TOML value and the line it stands on.
-struct TOMLNode: Sendable {
+package struct TOMLNode: Sendable {
     /// Counted from 1. Of a table: where it is first named.
-    let line: Int
-    let value: Value
+    package let line: Int
+    package let value: Value
 
-    enum Value: Sendable {
+    package enum Value: Sendable {
         case string(String)
         case integer(Int)
         case float(Double)
         case boolean(Bool)
         case array([TOMLNode])
         case table([String: TOMLNode])
-        /// Dates and times, which rule files have no use for.
+        /// Dates and times, which none of our files has a use for.
         case date
     }
 
     /// For messages.
-    var typeName: String {
+    package var typeName: String {
         switch value {
         case .string: "a string"
         case .integer: "an integer"
@@ -30,7 +30,7 @@ struct TOMLNode: Sendable {
 
     /// Returns the line of the value at `path`, or of the nearest enclosing one. Elements of arrays are named by their
     /// position: `["rules", "3", "regex"]`. The document itself stands on line 0.
-    func line(of path: [String]) -> Int {
+    package func line(of path: [String]) -> Int {
         var node = self
         for (depth, name) in path.enumerated() {
             let child: TOMLNode?
