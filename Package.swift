@@ -56,24 +56,36 @@ let package = Package(
             dependencies: ["RedactionKit", .product(name: "Logging", package: "swift-log")],
             swiftSettings: swift),
 
+        .target(name: "JSONText", swiftSettings: swift),
+        .target(name: "TextEncodings", swiftSettings: lending),
+
         // The crypto toolkit.
         .target(name: "OpenSSLEngine", dependencies: ["COpenSSL"], swiftSettings: lending),
-        .target(name: "SealingKit", dependencies: ["OpenSSLEngine", "CSealing"], swiftSettings: lending),
+        .target(
+            name: "SealingKit", dependencies: ["OpenSSLEngine", "CSealing", "JSONText", "TextEncodings"],
+            swiftSettings: lending),
         .target(
             name: "SealingCommands",
             dependencies: [
-                "SealingKit", "OpenSSLEngine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "SealingKit", "OpenSSLEngine", "JSONText", "TextEncodings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: lending),
         .target(
             name: "SealingFuzz", dependencies: ["SealingKit", "SealingCommands", "OpenSSLEngine"],
             path: "Fuzz/SealingFuzz", swiftSettings: lending),
 
+        // Runs: what runner and control plane share.
+        .target(name: "RunModel", dependencies: ["JSONText", "OpenSSLEngine", "TextEncodings"], swiftSettings: swift),
+        .target(
+            name: "RunFuzz", dependencies: ["RunModel", "JSONText"], path: "Fuzz/RunFuzz", swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "OpenSSLEngine", "SealingCommands",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "JSONText", "OpenSSLEngine",
+                "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -91,11 +103,14 @@ let package = Package(
             name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift
         ),
         .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
-        .testTarget(name: "CommandTests", dependencies: ["pipemason"], swiftSettings: swift),
+        .testTarget(name: "CommandTests", dependencies: ["pipemason", "JSONText"], swiftSettings: swift),
+        .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(
             name: "SealingKitTests",
-            dependencies: ["SealingKit", "OpenSSLEngine", "SealingFuzz", "CSealingTestSupport", "pipemason"],
+            dependencies: [
+                "SealingKit", "OpenSSLEngine", "TextEncodings", "SealingFuzz", "CSealingTestSupport", "pipemason",
+            ],
             swiftSettings: lending),
     ]
 )
@@ -105,4 +120,6 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "FuzzSealing", dependencies: ["SealingFuzz"], path: "Fuzz/FuzzSealing", swiftSettings: lending))
+    package.targets.append(
+        .executableTarget(name: "FuzzRun", dependencies: ["RunFuzz"], path: "Fuzz/FuzzRun", swiftSettings: swift))
 }

@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Glibc
+internal import JSONText
 internal import OpenSSLEngine
 internal import SealingKit
+internal import TextEncodings
 
 /// `pipemason crypto-probe`: the primitives that ship, for outside vector suites (docs/formats/crypto-probe.md).
 ///
@@ -73,9 +75,9 @@ package enum CryptoProbe {
         do {
             return "{" + (try Request(parsing: request).perform()) + "}"
         } catch let error as SealingError {
-            return "{\"error\":\(jsonString(error.description))}"
+            return "{\"error\":\(JSON.string(error.description))}"
         } catch let error as CryptoError {
-            return "{\"error\":\(jsonString(error.code.description))}"
+            return "{\"error\":\(JSON.string(error.code.description))}"
         } catch {
             return "{\"error\":\"unexpected\"}"
         }
@@ -91,7 +93,7 @@ package enum CryptoProbe {
         var aead = "aes-256-gcm"
 
         init(parsing line: Span<UInt8>) throws(SealingError) {
-            var reader = JSONReader()
+            var reader = JSONReader<SealingError>()
             var operation = ""
             var bytes: [String: [UInt8]] = [:]
             var length: Int?

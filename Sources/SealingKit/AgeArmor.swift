@@ -1,4 +1,5 @@
 internal import OpenSSLEngine
+internal import TextEncodings
 
 /// The ASCII armor of age files: a strict form of PEM (age-encryption.org/v1, "ASCII armor").
 enum AgeArmor {

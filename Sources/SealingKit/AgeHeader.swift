@@ -1,4 +1,5 @@
 internal import OpenSSLEngine
+internal import TextEncodings
 
 /// One recipient stanza of an age header.
 package struct AgeStanza: Sendable, Equatable {

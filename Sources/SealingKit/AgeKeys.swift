@@ -1,4 +1,5 @@
 public import OpenSSLEngine
+internal import TextEncodings
 
 /// A public key that age files can be sealed to: `age1…`.
 public struct AgeRecipient: Sendable, Hashable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSONText
 public import OpenSSLEngine
 
 /// One token and where it is good for.
@@ -113,7 +114,7 @@ public struct Credentials: Sendable {
     /// Parses a file's contents. Unknown members and versions are refused: a writer of ours would drop them.
     /// - Throws: `.malformed`, `.limitExceeded`.
     public init(parsing bytes: Span<UInt8>) throws(SealingError) {
-        var reader = JSONReader()
+        var reader = JSONReader<SealingError>()
         var version = 0
         var entries: [Credential]? = nil
         // The reader consumes values from the outer bytes; nested closures take them as arguments.
@@ -130,7 +131,7 @@ public struct Credentials: Sendable {
     }
 
     private static func parseEntries(
-        _ reader: inout JSONReader, _ bytes: Span<UInt8>
+        _ reader: inout JSONReader<SealingError>, _ bytes: Span<UInt8>
     ) throws(SealingError) -> [Credential] {
         var entries: [Credential] = []
         try reader.array(bytes) { (reader) throws(SealingError) in
@@ -146,7 +147,8 @@ public struct Credentials: Sendable {
         return entries
     }
 
-    private static func parseEntry(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(SealingError) -> Credential
+    private static func parseEntry(_ reader: inout JSONReader<SealingError>, _ bytes: Span<UInt8>) throws(SealingError)
+        -> Credential
     {
         var texts: [String: String] = [:]
         var tokenRange: Range<Int>? = nil
@@ -169,10 +171,10 @@ public struct Credentials: Sendable {
         var buffer = WipedBuffer(capacity: 64 + entries.count * (128 + 3 * 6 * Self.maximumTextSize + Token.length))
         Self.append("{\"version\":1,\"credentials\":[", to: &buffer)
         for (index, entry) in entries.enumerated() {
-            let server = jsonString(entry.server)
-            let organization = jsonString(entry.organization)
+            let server = JSON.string(entry.server)
+            let organization = JSON.string(entry.organization)
             Self.append((index == 0 ? "\n" : ",\n") + "{\"server\":\(server),", to: &buffer)
-            Self.append("\"organization\":\(organization),\"name\":\(jsonString(entry.name)),", to: &buffer)
+            Self.append("\"organization\":\(organization),\"name\":\(JSON.string(entry.name)),", to: &buffer)
             Self.append("\"token\":\"", to: &buffer)
             entry.withToken { buffer.append($0) }
             Self.append("\"}", to: &buffer)

@@ -1,4 +1,5 @@
 public import OpenSSLEngine
+internal import TextEncodings
 
 /// What a key may still do.
 public enum KeyState: String, Sendable, CaseIterable {

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import OpenSSLEngine
+internal import TextEncodings
 
 /// A key ring store in one text file, for tests and for use without a server (docs/formats/key-ring.md, "File").
 ///

@@ -1,5 +1,6 @@
 internal import Glibc
 public import OpenSSLEngine
+internal import TextEncodings
 
 /// A directory that only its owner can enter, held open, so that nothing under it can be exchanged between a check
 /// and a use (docs/formats/credentials.md, "Checks").

@@ -1,4 +1,5 @@
 public import OpenSSLEngine
+internal import TextEncodings
 
 /// What a sealed record holds. The caller says which kind it expects; the record's own byte is never believed.
 public enum RecordKind: UInt8, Sendable, CaseIterable {

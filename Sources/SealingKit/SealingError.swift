@@ -1,3 +1,4 @@
+package import JSONText
 public import OpenSSLEngine
 
 /// A failure to seal, open, parse or store, without any secret content.
@@ -51,4 +52,8 @@ public struct SealingError: Error, Sendable, Equatable, CustomStringConvertible 
     public static let clientMessage = "the sealed value cannot be opened"
 
     public var description: String { "\(code): \(detail)" }
+}
+
+extension SealingError: JSONFailure {
+    package init(jsonOffset offset: Int) { self.init(.malformed, "JSON, at byte \(offset)") }
 }

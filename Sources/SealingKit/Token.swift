@@ -1,4 +1,5 @@
 public import OpenSSLEngine
+internal import TextEncodings
 
 /// A bearer token of ours: who has it, is it (docs/formats/token.md).
 ///

@@ -1,5 +1,6 @@
 import OpenSSLEngine
 import Testing
+internal import TextEncodings
 
 @testable import SealingKit
 

@@ -2,6 +2,7 @@ import CSealingTestSupport
 import Foundation
 import OpenSSLEngine
 import Testing
+internal import TextEncodings
 
 @testable import SealingKit
 

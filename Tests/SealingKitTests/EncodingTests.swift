@@ -1,6 +1,7 @@
 import OpenSSLEngine
 import SealingKit
 import Testing
+internal import TextEncodings
 
 @Suite("Encodings")
 struct EncodingTests {

@@ -1,6 +1,7 @@
 import Foundation
 import OpenSSLEngine
 import Testing
+internal import TextEncodings
 
 @testable import SealingKit
 

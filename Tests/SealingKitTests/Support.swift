@@ -2,6 +2,7 @@ import Foundation
 import OpenSSLEngine
 import SealingKit
 import Testing
+internal import TextEncodings
 
 /// No bytes.
 let nothing: [UInt8] = []

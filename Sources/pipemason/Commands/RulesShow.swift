@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import JSONText
 internal import RedactionRules
 
 /// `pipemason rules show`: everything about one rule.

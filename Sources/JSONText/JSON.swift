@@ -1,8 +1,8 @@
-/// JSON text for the few shapes that reports need (RFC 8259).
-enum JSON {
+/// JSON text (RFC 8259), put together from pieces that are JSON themselves.
+package enum JSON {
     /// A string literal. Control characters, quotes and backslashes are escaped, and so are U+2028 and U+2029, which
     /// some readers of JSON in scripts take for line ends.
-    static func string(_ text: String) -> String {
+    package static func string(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -24,12 +24,12 @@ enum JSON {
     }
 
     /// An object with its members in the order given; members without a value are left out.
-    static func object(_ members: [(name: String, value: String?)]) -> String {
+    package static func object(_ members: [(name: String, value: String?)]) -> String {
         let parts = members.compactMap { member in
             member.value.map { string(member.name) + ":" + $0 }
         }
         return "{" + parts.joined(separator: ",") + "}"
     }
 
-    static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ",") + "]" }
+    package static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ",") + "]" }
 }

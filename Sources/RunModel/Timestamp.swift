@@ -1,0 +1,78 @@
+/// A point in time in UTC, to the microsecond, from the year 0000 to 9999.
+package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Microseconds since 1970 began, without leap seconds.
+    package let microseconds: Int
+
+    private static let second = 1_000_000
+    private static let day = 86_400 * second
+    /// 0000-01-01 and 10000-01-01.
+    private static let range = -719_528 * day..<2_932_897 * day
+
+    /// Makes the nearest time that can be written.
+    package init(microseconds: Int) {
+        self.microseconds = min(max(microseconds, Self.range.lowerBound), Self.range.upperBound - 1)
+    }
+
+    /// Reads `2026-01-31T12:34:56.123456Z` (RFC 3339 with exactly six digits of a second's fraction), or nil.
+    package init?(_ text: String) {
+        let characters = Array(text.utf8)
+        let pattern = Array("0000-00-00T00:00:00.000000Z".utf8)
+        guard characters.count == pattern.count else { return nil }
+        var fields = [0]
+        for (character, expected) in zip(characters, pattern) {
+            if expected == UInt8(ascii: "0") {
+                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character) else { return nil }
+                fields[fields.count - 1] = fields[fields.count - 1] * 10 + Int(character - UInt8(ascii: "0"))
+            } else {
+                guard character == expected else { return nil }
+                fields.append(0)
+            }
+        }
+        let days = Self.days(fields[0], fields[1], fields[2])
+        guard fields[3] < 24, fields[4] < 60, fields[5] < 60, Self.date(days) == (fields[0], fields[1], fields[2])
+        else { return nil }
+        microseconds =
+            days * Self.day + (fields[3] * 3600 + fields[4] * 60 + fields[5]) * Self.second + fields[6]
+    }
+
+    package var description: String {
+        var days = microseconds / Self.day
+        var rest = microseconds % Self.day
+        if rest < 0 { (days, rest) = (days - 1, rest + Self.day) }
+        let (year, month, day) = Self.date(days)
+        let seconds = rest / Self.second
+        func digits(_ value: Int, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: count - text.utf8.count) + text
+        }
+        let date = "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
+        let time = "\(digits(seconds / 3600, 2)):\(digits(seconds / 60 % 60, 2)):\(digits(seconds % 60, 2))"
+        return "\(date)T\(time).\(digits(rest % Self.second, 6))Z"
+    }
+
+    package static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
+
+    // The Gregorian calendar in years that begin with March, so that the leap day comes last: 400 of them have 146,097
+    // days, and the months from March on begin at day (153 m + 2) / 5.
+
+    /// Days from 1970-01-01 to a date.
+    private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+        let year = month > 2 ? year : year - 1
+        let era = (year >= 0 ? year : year - 399) / 400
+        let yearOfEra = year - era * 400
+        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    /// The date that is so many days after 1970-01-01.
+    private static func date(_ days: Int) -> (year: Int, month: Int, day: Int) {
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    }
+}

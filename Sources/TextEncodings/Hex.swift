@@ -1,0 +1,46 @@
+/// Hexadecimal, lower case on output.
+public enum Hex {
+    /// Returns two digits for each byte. Not for secrets: the result is a `String`.
+    public static func encode(_ bytes: Span<UInt8>) -> String {
+        let digits: StaticString = "0123456789abcdef"
+        return String(unsafeUninitializedCapacity: bytes.count * 2) { target in
+            for index in bytes.indices {
+                target[2 * index] = digits.utf8Start[Int(bytes[index] >> 4)]
+                target[2 * index + 1] = digits.utf8Start[Int(bytes[index] & 15)]
+            }
+            return bytes.count * 2
+        }
+    }
+
+    /// Appends the bytes that `text` stands for to `output`; accepts both cases.
+    ///
+    /// Returns false when the text has an odd length, another character, or the output no room.
+    public static func decode(_ text: Span<UInt8>, into output: inout OutputSpan<UInt8>) -> Bool {
+        guard text.count % 2 == 0, output.freeCapacity >= text.count / 2 else { return false }
+        var offset = 0
+        while offset < text.count {
+            guard let high = value(text[offset]), let low = value(text[offset + 1]) else { return false }
+            output.append(high << 4 | low)
+            offset += 2
+        }
+        return true
+    }
+
+    /// Returns the bytes that `text` stands for, or nil.
+    public static func decode(_ text: String) -> [UInt8]? {
+        var valid = false
+        let text = Array(text.utf8)
+        let result = [UInt8](appending: text.count / 2) { output in valid = decode(text.span, into: &output) }
+        return valid ? result : nil
+    }
+
+    /// The value of a digit of either case, or nil.
+    public static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
