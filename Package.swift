@@ -51,6 +51,7 @@ let package = Package(
             name: "RedactionKit",
             dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
             swiftSettings: swift),
+        .target(name: "SecretNames", dependencies: ["RedactionKit"], swiftSettings: swift),
         .target(
             name: "RedactionLogging",
             dependencies: ["RedactionKit", .product(name: "Logging", package: "swift-log")],
@@ -105,6 +106,7 @@ let package = Package(
         .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["pipemason", "JSONText"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
+        .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(
             name: "SealingKitTests",
