@@ -81,11 +81,20 @@ let package = Package(
         .target(
             name: "RunFuzz", dependencies: ["RunModel", "JSONText"], path: "Fuzz/RunFuzz", swiftSettings: swift),
 
+        // What commands share: files, descriptors, the terminal, messages, options.
+        .target(
+            name: "CommandSupport",
+            dependencies: [
+                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "JSONText", "OpenSSLEngine",
+                "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "JSONText", "OpenSSLEngine",
                 "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -104,7 +113,8 @@ let package = Package(
             name: "RuleFilesTests", dependencies: ["RuleFiles", "RedactionRules", "PatternEngine"], swiftSettings: swift
         ),
         .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
-        .testTarget(name: "CommandTests", dependencies: ["pipemason", "JSONText"], swiftSettings: swift),
+        .testTarget(
+            name: "CommandTests", dependencies: ["pipemason", "CommandSupport", "JSONText"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CommandSupport
 
 /// `pipemason completions`: prints a script for the shell.
 struct Completions: ParsableCommand {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CommandSupport
 
 /// `pipemason scrub`: parses; `ScrubJob` works.
 struct Scrub: ParsableCommand {
@@ -120,20 +121,5 @@ struct Scrub: ParsableCommand {
         case json, sarif
 
         var format: Report.Format { self == .json ? .json : .sarif }
-    }
-}
-
-/// Options that say which rules are used; `scrub` and `rules` share them.
-struct RuleOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("Add the rules of a TOML file; a gitleaks configuration will do.", valueName: "file"),
-        completion: .file(extensions: ["toml"]))
-    var rules: [String] = []
-
-    @Flag(help: "Leave the built-in rules out.")
-    var noDefaultRules = false
-
-    var sources: RuleSources {
-        RuleSources(usesBuiltin: !noDefaultRules, files: rules.map { Path($0) })
     }
 }

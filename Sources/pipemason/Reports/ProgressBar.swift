@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import Glibc
 
 /// A line on the terminal that shows how far a long file is.

@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import RedactionRules
 
 /// `--summary`: what was found, by category and rule, on standard error.

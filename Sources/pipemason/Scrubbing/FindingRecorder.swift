@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import RedactionKit
 
 /// Keeps count of findings, and passes each on to the report and the explanations.

@@ -1,4 +1,5 @@
 internal import CSystem
+internal import CommandSupport
 internal import Glibc
 
 /// Checks that a file may be replaced, and puts the replacement in its place with the same owner, mode and attributes.

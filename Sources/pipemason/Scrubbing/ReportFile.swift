@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import Glibc
 
 /// The file a report goes to: complete or not there, where the system can do that.

@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import RedactionKit
 internal import RedactionRules
 internal import RuleFiles

@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import RedactionKit
 
 /// Where the engine delivers to: the writer, if the bytes are wanted, and the recorder, if the findings are.

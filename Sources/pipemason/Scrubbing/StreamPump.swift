@@ -1,4 +1,5 @@
 internal import CSystem
+internal import CommandSupport
 internal import Glibc
 internal import RedactionKit
 

@@ -1,3 +1,4 @@
+internal import CommandSupport
 internal import Glibc
 internal import OpenSSLEngine
 internal import Synchronization

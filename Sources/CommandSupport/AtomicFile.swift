@@ -1,13 +1,13 @@
 internal import CSystem
-internal import Glibc
+package import Glibc
 
 /// A file written under a temporary name in its own directory, which takes its place in one step or never.
 ///
 /// Unless `commit()` is reached, the temporary file is removed and what stood at the name stays as it was, also when
 /// a signal ends the process.
-struct AtomicFile: ~Copyable {
+package struct AtomicFile: ~Copyable {
     /// Where to write.
-    let descriptor: Descriptor
+    package let descriptor: Descriptor
 
     private let directory: Int32
     private let name: [UInt8]
@@ -23,7 +23,7 @@ struct AtomicFile: ~Copyable {
     ///   - name: The file to replace or create in it.
     ///   - mode: Permissions, before the process's mask.
     ///   - slot: 0 or 1; one file at a time in each.
-    init(directory: Int32, path: Path, name: [UInt8], mode: mode_t, slot: Int32) throws(Failure) {
+    package init(directory: Int32, path: Path, name: [UInt8], mode: mode_t, slot: Int32) throws(Failure) {
         var random = SystemRandomNumberGenerator()
         let temporaryName = Array(".pipemason-\(String(random.next(), radix: 36)).tmp".utf8)
         let registered = path.appending(temporaryName).withCString { pm_signals_remove_at_exit(slot, $0) }
@@ -47,7 +47,7 @@ struct AtomicFile: ~Copyable {
     }
 
     /// Puts the file in its place; on disk, both the bytes and the name. Returns 0, or the error number.
-    mutating func commit() -> Int32 {
+    package mutating func commit() -> Int32 {
         guard Descriptor.retrying({ fsync(descriptor.number) }) == 0 else { return errno }
         let renamed = Path.withCString(temporaryName) { from in
             Path.withCString(name) { to in renameat(directory, from, directory, to) }

@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Text for standard output, from commands that print once.
-enum StandardOutput {
+package enum StandardOutput {
     /// Prints text, with a newline if it has none, and throws if that fails.
-    static func print(_ text: String) throws(Failure) {
+    package static func print(_ text: String) throws(Failure) {
         // A closed descriptor is /dev/null by now, which would hide that nothing arrived.
         let writer = ByteWriter(STDOUT_FILENO, name: "standard output")
         writer.write(text.hasSuffix("\n") ? text : text + "\n")

@@ -1,14 +1,14 @@
 internal import Glibc
 
 /// One file that a walk found: where it is, by its directory, so that nothing can be swapped in on the way there.
-struct FoundFile {
+package struct FoundFile {
     /// An open directory; valid during the visit.
-    let directory: Int32
-    let directoryPath: Path
-    let name: [UInt8]
-    let path: Path
+    package let directory: Int32
+    package let directoryPath: Path
+    package let name: [UInt8]
+    package let path: Path
     /// True if the user named it: then a symbolic link is followed for reading, as `cat` does.
-    let isNamed: Bool
+    package let isNamed: Bool
 }
 
 /// Visits files and directories as the user named them, directories to their depths.
@@ -16,14 +16,21 @@ struct FoundFile {
 /// Within a directory the order is that of the names' bytes, so that two runs agree. Symbolic links, devices, pipes and
 /// sockets met on the way are passed over, and so are `.git` directories: their files are compressed, and a change
 /// would corrupt them.
-struct FileTree {
+package struct FileTree {
     /// Called for each regular file, and for whatever else the user named that is not a directory.
-    let visit: (FoundFile) throws(Failure) -> Void
+    package let visit: (FoundFile) throws(Failure) -> Void
     /// Called when something cannot be opened; the walk goes on.
-    let fail: (Failure) -> Void
+    package let fail: (Failure) -> Void
+
+    package init(
+        visit: @escaping (FoundFile) throws(Failure) -> Void, fail: @escaping (Failure) -> Void
+    ) {
+        self.visit = visit
+        self.fail = fail
+    }
 
     /// Visits `path` and all below it.
-    func walk(_ path: Path) throws(Failure) {
+    package func walk(_ path: Path) throws(Failure) {
         var status = stat()
         guard path.withCString({ stat($0, &status) }) == 0 else {
             fail(Failure(.input, "\(path.text): \(Diagnostics.reason(errno))"))
@@ -77,7 +84,7 @@ struct FileTree {
     }
 
     /// The names in a directory, sorted; nil: `errno` has the reason.
-    static func names(in directory: borrowing Descriptor) -> [[UInt8]]? {
+    package static func names(in directory: borrowing Descriptor) -> [[UInt8]]? {
         // The stream owns its descriptor, so it gets one of its own.
         let own = fcntl(directory.number, F_DUPFD_CLOEXEC, 3)
         guard own >= 0, let stream = fdopendir(own) else { return nil }

@@ -1,18 +1,20 @@
 /// A pattern for names: `*` stands for any text, `?` for one character, everything else for itself.
-struct Glob: Equatable, Sendable {
-    let pattern: String
+package struct Glob: Equatable, Sendable {
+    package let pattern: String
+
+    package init(pattern: String) { self.pattern = pattern }
 
     /// Splits a list such as `AWS_*,*_TOKEN`; white space around a pattern does not count.
-    static func list(_ text: String) -> [Glob] {
+    package static func list(_ text: String) -> [Glob] {
         text.split(separator: ",").map(trimmed).filter { !$0.isEmpty }.map { Glob(pattern: $0) }
     }
 
     /// True if the pattern can match one name only.
-    var isLiteral: Bool { !pattern.contains { $0 == "*" || $0 == "?" } }
+    package var isLiteral: Bool { !pattern.contains { $0 == "*" || $0 == "?" } }
 
     /// Runs in time proportional to the product of the two lengths at worst: a `*` is extended, never tried again from
     /// an earlier one.
-    func matches(_ name: String) -> Bool {
+    package func matches(_ name: String) -> Bool {
         let pattern = Array(self.pattern.unicodeScalars)
         let name = Array(name.unicodeScalars)
         var p = 0
@@ -36,7 +38,7 @@ struct Glob: Equatable, Sendable {
         return pattern[p...].allSatisfy { $0 == "*" }
     }
 
-    static func trimmed(_ text: some StringProtocol) -> String {
+    package static func trimmed(_ text: some StringProtocol) -> String {
         var rest = Substring(text)
         while rest.first?.isWhitespace == true { rest.removeFirst() }
         while rest.last?.isWhitespace == true { rest.removeLast() }

@@ -2,14 +2,14 @@ internal import CSystem
 internal import Glibc
 
 /// The environment of this process.
-enum Environment {
+package enum Environment {
     /// The value of one variable as text.
-    static subscript(_ name: String) -> String? {
+    package static subscript(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }
     }
 
     /// Calls `body` with every variable, in the order of the environment. Values are bytes: nobody promises UTF-8.
-    static func forEach(_ body: (_ name: String, _ value: [UInt8]) -> Void) {
+    package static func forEach(_ body: (_ name: String, _ value: [UInt8]) -> Void) {
         guard var entry = pm_environment() else { return }
         while let text = entry.pointee {
             let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))

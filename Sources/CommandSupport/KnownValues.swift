@@ -1,17 +1,19 @@
 internal import Glibc
-internal import RedactionKit
+package import RedactionKit
 
 /// Literal values to mask, collected from the environment and from files.
-struct KnownValues {
-    private(set) var values: [KnownValue] = []
+package struct KnownValues {
+    package private(set) var values: [KnownValue] = []
     /// What was refused, by name; never a value.
-    private(set) var warnings: [String] = []
+    package private(set) var warnings: [String] = []
 
     /// Files of values are read whole, up to this size.
-    static let fileLimit = 64 << 20
+    package static let fileLimit = 64 << 20
+
+    package init() {}
 
     /// Adds the values of the variables whose names match one of the patterns.
-    mutating func addEnvironment(_ patterns: [Glob]) {
+    package mutating func addEnvironment(_ patterns: [Glob]) {
         guard !patterns.isEmpty else { return }
         var unseen = Set(patterns.filter(\.isLiteral).map(\.pattern))
         Environment.forEach { name, value in
@@ -24,7 +26,7 @@ struct KnownValues {
     }
 
     /// Adds the values of a file: separated by NUL if it holds one, else one a line.
-    mutating func addFile(_ path: Path) throws(Failure) {
+    package mutating func addFile(_ path: Path) throws(Failure) {
         let file = Descriptor.open(path, O_RDONLY)
         guard let bytes = file?.readAll(limit: KnownValues.fileLimit) else {
             throw Failure(.usage, "--mask-file: \(path.text): \(Diagnostics.reason(errno))")
@@ -38,7 +40,7 @@ struct KnownValues {
     }
 
     /// A line without the carriage return of a file written on Windows.
-    static func withoutCarriageReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {
+    package static func withoutCarriageReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {
         Array(line.last == 13 ? line.dropLast() : line)
     }
 

@@ -1,20 +1,20 @@
-internal import Glibc
+package import Glibc
 
 /// An open file descriptor that closes itself.
-struct Descriptor: ~Copyable {
-    let number: Int32
+package struct Descriptor: ~Copyable {
+    package let number: Int32
 
-    init(_ number: Int32) { self.number = number }
+    package init(_ number: Int32) { self.number = number }
 
     deinit { _ = close(number) }
 
     /// Opens a file by path; nil: `errno` has the reason.
-    static func open(_ path: Path, _ flags: Int32) -> Descriptor? {
+    package static func open(_ path: Path, _ flags: Int32) -> Descriptor? {
         open(at: AT_FDCWD, path.bytes, flags)
     }
 
     /// Opens `name` in the directory `directory`; nil: `errno` has the reason.
-    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, mode: mode_t = 0) -> Descriptor? {
+    package static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, mode: mode_t = 0) -> Descriptor? {
         let number = Path.withCString(name) { name in
             retrying { openat(directory, name, flags | O_CLOEXEC | O_NOCTTY, mode) }
         }
@@ -22,7 +22,7 @@ struct Descriptor: ~Copyable {
     }
 
     /// Opens a directory; one that may be passed through but not listed serves to reach its files only.
-    static func openDirectory(_ path: Path) -> Descriptor? {
+    package static func openDirectory(_ path: Path) -> Descriptor? {
         // Linux's O_PATH, which Swift's Glibc does not show; the same number on x86-64 and arm64.
         let pathOnly: Int32 = 0o10000000
         if let readable = open(path, O_RDONLY | O_DIRECTORY) { return readable }
@@ -30,13 +30,13 @@ struct Descriptor: ~Copyable {
     }
 
     /// What the system knows about the file; nil: `errno` has the reason.
-    var status: stat? {
+    package var status: stat? {
         var result = stat()
         return fstat(number, &result) == 0 ? result : nil
     }
 
     /// Repeats a system call for as long as signals interrupt it.
-    static func retrying(_ call: () -> Int32) -> Int32 {
+    package static func retrying(_ call: () -> Int32) -> Int32 {
         while true {
             let result = call()
             if result >= 0 || errno != EINTR { return result }
@@ -44,7 +44,7 @@ struct Descriptor: ~Copyable {
     }
 
     /// Everything that can be read, up to `limit` bytes; nil: `errno` has the reason, EFBIG when there is more.
-    func readAll(limit: Int) -> [UInt8]? {
+    package func readAll(limit: Int) -> [UInt8]? {
         var result: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -64,16 +64,16 @@ struct Descriptor: ~Copyable {
 }
 
 extension stat {
-    var kind: mode_t { st_mode & S_IFMT }
-    var isRegularFile: Bool { kind == S_IFREG }
-    var isDirectory: Bool { kind == S_IFDIR }
-    var isSymbolicLink: Bool { kind == S_IFLNK }
+    package var kind: mode_t { st_mode & S_IFMT }
+    package var isRegularFile: Bool { kind == S_IFREG }
+    package var isDirectory: Bool { kind == S_IFDIR }
+    package var isSymbolicLink: Bool { kind == S_IFLNK }
 
     /// True if both describe one file.
-    func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
+    package func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
 
     /// True if the file was neither written nor replaced between the two.
-    func isUnchanged(since other: stat) -> Bool {
+    package func isUnchanged(since other: stat) -> Bool {
         isSameFile(as: other) && st_size == other.st_size && st_mtim.tv_sec == other.st_mtim.tv_sec
             && st_mtim.tv_nsec == other.st_mtim.tv_nsec
     }

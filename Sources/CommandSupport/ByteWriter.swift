@@ -4,7 +4,7 @@ internal import Glibc
 /// calls, non-blocking descriptors.
 ///
 /// The first failure is kept in `failure`; from then on nothing is written.
-final class ByteWriter {
+package final class ByteWriter {
     private let descriptor: Int32
     /// For messages: "standard output", or a path.
     private let name: String
@@ -13,13 +13,13 @@ final class ByteWriter {
     private var used = 0
 
     /// Why writing stopped; nil: it did not.
-    private(set) var failure: Failure?
+    package private(set) var failure: Failure?
 
     /// Pieces of at least this many bytes are written from where they are. Copying costs less than a system call
     /// below, and more above.
     private static let direct = 16 << 10  // less than any capacity
 
-    init(_ descriptor: Int32, name: String, capacity: Int = 128 << 10) {
+    package init(_ descriptor: Int32, name: String, capacity: Int = 128 << 10) {
         self.descriptor = descriptor
         self.name = name
         buffer = .allocate(byteCount: capacity, alignment: 64)
@@ -28,7 +28,7 @@ final class ByteWriter {
     deinit { buffer.deallocate() }
 
     /// Adds bytes; they leave at the latest with the next `flush()`.
-    func write(_ bytes: UnsafeRawBufferPointer) {
+    package func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil, let source = bytes.baseAddress else { return }
         guard bytes.count < ByteWriter.direct else {
             writeOut(UnsafeRawBufferPointer(rebasing: buffer[..<used]), bytes)
@@ -40,25 +40,25 @@ final class ByteWriter {
         used += bytes.count
     }
 
-    func write(_ text: String) {
+    package func write(_ text: String) {
         var text = text
         text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
     }
 
     /// Writes everything added so far.
-    func flush() {
+    package func flush() {
         guard used > 0 else { return }
         writeOut(UnsafeRawBufferPointer(rebasing: buffer[..<used]), UnsafeRawBufferPointer(start: nil, count: 0))
         used = 0
     }
 
     /// Gives a pipe more room; on anything else, and beyond the user's share of such memory, nothing happens.
-    func enlargePipe(_ command: Int32, _ size: Int32) {
+    package func enlargePipe(_ command: Int32, _ size: Int32) {
         _ = fcntl(descriptor, command, size)
     }
 
     /// Throws the failure, if there was one.
-    func check() throws(Failure) {
+    package func check() throws(Failure) {
         if let failure { throw failure }
     }
 

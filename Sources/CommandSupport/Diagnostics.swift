@@ -1,19 +1,19 @@
 internal import Glibc
 
 /// Messages for people, on standard error: "pipemason: …".
-enum Diagnostics {
+package enum Diagnostics {
     /// Prints one message.
-    static func say(_ message: String) {
+    package static func say(_ message: String) {
         write("pipemason: " + printable(message) + "\n")
     }
 
     /// Prints a warning: the run goes on.
-    static func warn(_ message: String) {
+    package static func warn(_ message: String) {
         say("warning: " + message)
     }
 
     /// Writes text as it is. Failure is ignored: there is nobody left to tell.
-    static func write(_ text: String) {
+    package static func write(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
             var rest = UnsafeRawBufferPointer(bytes)
@@ -30,7 +30,7 @@ enum Diagnostics {
 
     /// The text with control characters spelled out: file names and rule ids are other people's, and a terminal obeys
     /// escape sequences.
-    static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
@@ -48,7 +48,7 @@ enum Diagnostics {
     }
 
     /// What the system says about an error number.
-    static func reason(_ number: Int32) -> String {
+    package static func reason(_ number: Int32) -> String {
         var text = [CChar](repeating: 0, count: 256)
         // The XSI form: fills the buffer, whatever the number.
         guard strerror_r(number, &text, text.count) == 0 else { return "error \(number)" }

@@ -1,15 +1,20 @@
-internal import RedactionRules
-internal import RuleFiles
+package import RedactionRules
+package import RuleFiles
 
 /// Where rules come from: the built-in set, and users' files.
-struct RuleSources {
-    var usesBuiltin = true
-    var files: [Path] = []
+package struct RuleSources {
+    package var usesBuiltin = true
+    package var files: [Path] = []
+
+    package init(usesBuiltin: Bool = true, files: [Path] = []) {
+        self.usesBuiltin = usesBuiltin
+        self.files = files
+    }
 
     /// Loads and joins them, each file over those before it.
     ///
     /// Without files nothing is parsed: the built-in set needs no parsing.
-    func load() throws(Failure) -> (ruleSet: RuleSet, warnings: [String]) {
+    package func load() throws(Failure) -> (ruleSet: RuleSet, warnings: [String]) {
         guard !files.isEmpty else { return (usesBuiltin ? .builtin : RuleSet(), []) }
         do {
             var loaded: [RuleFile] = []
@@ -25,7 +30,7 @@ struct RuleSources {
 
 extension Failure {
     /// Prints every problem of a rule file on a line of its own; the last is left to whoever catches this.
-    init(reporting error: RuleFileError) {
+    package init(reporting error: RuleFileError) {
         for problem in error.problems.dropLast() { Diagnostics.say(problem.description) }
         self.init(.usage, error.problems.last?.description ?? "")
     }
