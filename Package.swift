@@ -38,7 +38,7 @@ let package = Package(
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
-        .target(name: "CSystem"),
+        .target(name: "CPlatform"),
         .target(name: "CSealing"),
 
         // The redactor.
@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CSystem",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CSystem", "JSONText", "OpenSSLEngine",
+                "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform", "JSONText",
+                "OpenSSLEngine",
                 "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -1,4 +1,4 @@
-internal import CSystem
+internal import CPlatform
 package import Glibc
 
 /// A file written under a temporary name in its own directory, which takes its place in one step or never.

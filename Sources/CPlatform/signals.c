@@ -9,7 +9,7 @@
 // A crash ends the process the same way, with status 5: no core and no backtrace, both of which would hold what was
 // being scrubbed.
 
-#include "CSystem.h"
+#include "CPlatform.h"
 
 #include <errno.h>
 #include <signal.h>
