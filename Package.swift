@@ -136,3 +136,35 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(name: "FuzzRun", dependencies: ["RunFuzz"], path: "Fuzz/FuzzRun", swiftSettings: swift))
 }
+
+// The network side: the control plane and what it is made of. `PIPEMASON_PARTS=filter` leaves it out, dependencies included,
+// so that work on the filter does not wait for them; `PIPEMASON_PARTS=server` leaves out the filter's tests
+// (CONTRIBUTING.md).
+let parts = Context.environment["PIPEMASON_PARTS"]
+if parts == "server" { package.targets.removeAll { $0.type == .test } }
+if parts != "filter" {
+    package.dependencies += [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+    ]
+    package.targets += [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Gzip", dependencies: ["CZlib"], swiftSettings: swift),
+
+        .target(name: "ServerStore", dependencies: ["SealingKit", "TextEncodings"], swiftSettings: lending),
+        .target(
+            name: "ServerStoreSQLite",
+            dependencies: [
+                "ServerStore", "SealingKit", "TextEncodings", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: lending),
+
+        // One suite for every store; a library, so that each store's tests can call it.
+        .target(
+            name: "ServerStoreContract", dependencies: ["ServerStore", "SealingKit", "OpenSSLEngine"],
+            path: "Tests/ServerStoreContract", swiftSettings: lending),
+        .testTarget(
+            name: "ServerStoreSQLiteTests",
+            dependencies: ["ServerStoreContract", "ServerStoreSQLite", "ServerStore"], swiftSettings: lending),
+        .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
+    ]
+}
