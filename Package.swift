@@ -52,6 +52,8 @@ let package = Package(
             dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
             swiftSettings: swift),
         .target(name: "SecretNames", dependencies: ["RedactionKit"], swiftSettings: swift),
+        // Terminal output as text that is safe to show.
+        .target(name: "TerminalText", swiftSettings: swift),
         .target(
             name: "RedactionLogging",
             dependencies: ["RedactionKit", .product(name: "Logging", package: "swift-log")],
@@ -118,6 +120,8 @@ let package = Package(
             name: "CommandTests", dependencies: ["pipemason", "CommandSupport", "JSONText"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
+        .testTarget(
+            name: "TerminalTextTests", dependencies: ["TerminalText"], exclude: ["vectors.json"], swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(
             name: "SealingKitTests",
@@ -135,6 +139,9 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
             name: "FuzzSealing", dependencies: ["SealingFuzz"], path: "Fuzz/FuzzSealing", swiftSettings: lending))
     package.targets.append(
         .executableTarget(name: "FuzzRun", dependencies: ["RunFuzz"], path: "Fuzz/FuzzRun", swiftSettings: swift))
+    package.targets.append(
+        .executableTarget(
+            name: "FuzzTerminal", dependencies: ["TerminalText"], path: "Fuzz/FuzzTerminal", swiftSettings: swift))
 }
 
 // The network side: the control plane and what it is made of. `PIPEMASON_PARTS=filter` leaves it out, dependencies included,
