@@ -81,7 +81,11 @@ let package = Package(
         // Runs: what runner and control plane share.
         .target(name: "RunModel", dependencies: ["JSONText", "OpenSSLEngine", "TextEncodings"], swiftSettings: swift),
         .target(
-            name: "RunFuzz", dependencies: ["RunModel", "JSONText"], path: "Fuzz/RunFuzz", swiftSettings: swift),
+            name: "RunFuzz", dependencies: ["RunModel", "RunPlayback", "JSONText"], path: "Fuzz/RunFuzz",
+            swiftSettings: swift),
+
+        .target(
+            name: "RunPlayback", dependencies: ["RunModel", "JSONText", "TextEncodings"], swiftSettings: swift),
 
         // What commands share: files, descriptors, the terminal, messages, options.
         .target(
@@ -122,6 +126,9 @@ let package = Package(
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(
             name: "TerminalTextTests", dependencies: ["TerminalText"], exclude: ["vectors.json"], swiftSettings: swift),
+        .testTarget(
+            name: "RunPlaybackTests", dependencies: ["RunPlayback", "RunModel", "RunFuzz", "JSONText"],
+            swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(
             name: "SealingKitTests",
