@@ -14,7 +14,7 @@ DESTDIR ?=
 SWIFT ?= swift
 
 release := .build/release/pipemason
-sources := Sources Tests Fuzz Package.swift
+sources := Sources Tests Fuzz Package.swift Benchmarks/Package.swift Benchmarks/InMemory
 
 .PHONY: build
 build: deps ## build the program in release mode

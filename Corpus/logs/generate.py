@@ -157,14 +157,19 @@ def files(seed):
     yield HERE.parent / "demo" / "multi-source.expected", to_bytes(expected(text)), None
 
 
-def stream(size, seed, every, out):
-    """Prints `size` bytes of mixed formats; with `every`, one secret in that many lines."""
+def blocks(seed, every, formats=FORMATS):
+    """Marked text without end, some hundred lines of one format after another; with `every`, one secret in that many lines.
+
+    `every` 0: no secret. 1: every record holds one."""
     g = Material(f"stream {seed}")
-    sources = [kind(g) for kind in FORMATS]
-    left, until = size, every
-    while left > 0:
+    sources = [kind(g) for kind in formats]
+    until = every
+    while True:
         source, rows = g.pick(sources), []
         for _ in range(g.num(40, 400)):
+            if every == 1:
+                rows.append(source.secret())
+                continue
             rows.append(source.benign())
             if every:
                 until -= rows[-1].count("\n")
@@ -174,9 +179,18 @@ def stream(size, seed, every, out):
         text = "".join(rows)
         if not every and OPEN in text:
             raise SystemExit("generate.py: a benign line holds a secret")
+        yield text
+
+
+def stream(size, seed, every, out):
+    """Prints `size` bytes of mixed formats; with `every`, one secret in that many lines."""
+    left = size
+    for text in blocks(seed, every):
         block = to_bytes(whole(text))[:left]
         out.write(block)
         left -= len(block)
+        if left <= 0:
+            return
 
 
 def main():
