@@ -96,13 +96,20 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .target(
+            name: "PlaybackCommands",
+            dependencies: [
+                "RunPlayback", "RunModel", "JSONText", "CommandSupport", "CPlatform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
                 "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform", "JSONText",
-                "OpenSSLEngine",
-                "SealingCommands",
+                "OpenSSLEngine", "SealingCommands", "PlaybackCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -121,7 +128,8 @@ let package = Package(
         ),
         .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
         .testTarget(
-            name: "CommandTests", dependencies: ["pipemason", "CommandSupport", "JSONText"], swiftSettings: swift),
+            name: "CommandTests", dependencies: ["pipemason", "RunModel", "CommandSupport", "JSONText"],
+            swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(

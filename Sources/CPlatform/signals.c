@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 // Seconds that a blocked write may go on after a signal.
@@ -25,7 +26,39 @@ static volatile sig_atomic_t held;
 static volatile sig_atomic_t pending;
 static _Atomic(char *) temporary[2];
 
+static struct termios terminal_before;
+static volatile sig_atomic_t terminal = -1;
+
+// Safe in a signal handler, as tcsetattr is (POSIX.1, 2.4.3).
+void pm_keys_end(void) {
+    if (terminal >= 0) tcsetattr(terminal, TCSADRAIN, &terminal_before);
+    terminal = -1;
+}
+
+int pm_keys_begin(int descriptor) {
+    if (tcgetattr(descriptor, &terminal_before) != 0) return errno;
+    struct termios keys = terminal_before;
+    keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG | IEXTEN);
+    keys.c_cc[VMIN] = 1;
+    keys.c_cc[VTIME] = 0;
+    terminal = descriptor;
+    if (tcsetattr(descriptor, TCSADRAIN, &keys) == 0) return 0;
+    int reason = errno;
+    pm_keys_end();
+    return reason;
+}
+
+static volatile sig_atomic_t screen = -1;
+
+void pm_screen_reset_at_exit(int descriptor) { screen = descriptor; }
+
 static void end(int status) {
+    if (screen >= 0) {
+        static const char reset[] = "\033[0m\033[?25h\033[?7h\033[?1049l";
+        ssize_t ignored = write(screen, reset, sizeof reset - 1);
+        (void)ignored;
+    }
+    pm_keys_end();
     for (int slot = 0; slot < 2; slot++) {
         char *path = atomic_load(&temporary[slot]);
         if (path != NULL) unlink(path);

@@ -275,7 +275,9 @@ package struct TerminalFilter: Sendable {
         let parameters = collected.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         let isSmall = parameters.allSatisfy { $0.count <= 4 && !$0.contains(UInt8(ascii: ":")) }
         switch final {
-        case UInt8(ascii: "m"): touched.insert(.rendition)
+        case UInt8(ascii: "m"):
+            let resets = collected.allSatisfy { $0 == UInt8(ascii: "0") }
+            if resets { touched.remove(.rendition) } else { touched.insert(.rendition) }
         case _ where !isSmall: return
         case _ where "@ABCDEFGHIJKLMPXZ`adef".utf8.contains(final): break
         // With more parameters these are something else: mouse tracking, margins.

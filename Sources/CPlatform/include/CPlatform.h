@@ -28,4 +28,15 @@ void pm_signals_release(void);
 // named at a time, in slots 0 and 1. The path is copied. Returns 0, or ENOMEM.
 int pm_signals_remove_at_exit(int slot, const char *path);
 
+// Keys: takes a terminal out of line mode and echo, so that each key is read at once; ^C becomes a key too.
+// Output is left alone. Returns 0, or the errno. One terminal at a time.
+int pm_keys_begin(int terminal);
+
+// Puts it back. A signal or a crash that ends the process does that too.
+void pm_keys_end(void);
+
+// Other programs' sequences are being written to this terminal: when a signal ends the process, its colours, cursor
+// and main screen are put back.
+void pm_screen_reset_at_exit(int terminal);
+
 #endif

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CPlatform
 internal import CommandSupport
 internal import Glibc
+internal import PlaybackCommands
 internal import SealingCommands
 
 /// The command line.
@@ -15,7 +16,7 @@ struct Pipemason: ParsableCommand {
             pipemason scrub --check .               a gate: status 1 if there is a secret
             """,
         version: Version.text,
-        subcommands: [Scrub.self, Rules.self, Completions.self] + SealingCommands.all,
+        subcommands: [Scrub.self, Rules.self, Completions.self] + PlaybackCommands.all + SealingCommands.all,
         defaultSubcommand: Scrub.self)
 
     /// Runs the command line and ends the process.
