@@ -141,7 +141,8 @@ let package = Package(
         .testTarget(
             name: "SealingKitTests",
             dependencies: [
-                "SealingKit", "OpenSSLEngine", "TextEncodings", "SealingFuzz", "CSealingTestSupport", "pipemason",
+                "SealingKit", "SealingCommands", "OpenSSLEngine", "TextEncodings", "SealingFuzz", "CSealingTestSupport",
+                "pipemason",
             ],
             swiftSettings: lending),
     ]

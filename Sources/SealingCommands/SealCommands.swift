@@ -50,7 +50,7 @@ struct RecordOptions: ParsableArguments {
     var context: String?
 
     func keys() throws(SealingError) -> KeyFile {
-        let contents = try readNamedFile(keyFile!, maximumSize: KeyFile.maximumSize)
+        let contents = try readNamedFile(keyFile!, maximumSize: KeyFile.maximumSize, policy: .closed)
         return try KeyFile(parsing: contents.bytes)
     }
 

@@ -139,11 +139,13 @@ struct WipedSink: ~Copyable, ByteSink {
     }
 }
 
-/// Reads a file of secrets that was named by hand; warns when others can read it.
-func readNamedFile(_ path: String, maximumSize: Int) throws(SealingError) -> WipedBuffer {
+/// Reads a file of secrets that was named by hand; under `.anything`, warns when others can read it.
+func readNamedFile(
+    _ path: String, maximumSize: Int, policy: PrivateFile.Policy = .anything
+) throws(SealingError) -> WipedBuffer {
     var isOpenToOthers = false
     let contents = try PrivateFile.read(
-        path, maximumSize: maximumSize, policy: .anything, isOpenToOthers: &isOpenToOthers)
+        path, maximumSize: maximumSize, policy: policy, isOpenToOthers: &isOpenToOthers)
     if isOpenToOthers { report("warning: \(path) is open to other users; repair it with: chmod 600 \(path)") }
     return contents
 }

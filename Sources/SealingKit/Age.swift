@@ -133,14 +133,11 @@ public enum Age {
             while !cipher.isFinished, input.count > sealedChunkSize || input.isAtEnd,
                 output.capacity - output.count >= chunkSize
             {
-                let isLast = input.count <= sealedChunkSize
                 let size = min(input.count, sealedChunkSize)
-                do {
-                    try openChunk(input.bytes.extracting(0..<size), isLast: isLast, with: &cipher, into: &output)
-                } catch {
-                    failure = error
-                    break
-                }
+                let hasMore = input.count > sealedChunkSize
+                failure = try openChunk(
+                    input.bytes.extracting(0..<size), hasMore: hasMore, with: &cipher, into: &output)
+                if failure != nil { break }
                 input.consume(size)
             }
             // What authenticated goes out even when the chunk after it does not.
@@ -155,6 +152,29 @@ public enum Age {
     ) throws(SealingError) {
         try output.edit { (output) throws(SealingError) in
             try cipher.sealChunk(chunk, isLast: isLast, into: &output)
+        }
+    }
+
+    /// Opens the next chunk and returns what is wrong with the file at this place, if something is.
+    ///
+    /// A full chunk that is marked as the last and followed by more, or not marked and followed by nothing, is
+    /// authentic all the same: its plaintext goes out, as from `age`, and then the error follows.
+    private static func openChunk(
+        _ chunk: Span<UInt8>, hasMore: Bool, with cipher: inout AgeStream, into output: inout WipedBuffer
+    ) throws(SealingError) -> SealingError? {
+        do throws(SealingError) {
+            try openChunk(chunk, isLast: !hasMore, with: &cipher, into: &output)
+            return nil
+        } catch {
+            guard error.code == .damagedBody else { throw error }
+            guard chunk.count == sealedChunkSize else { return error }
+            do throws(SealingError) {
+                try openChunk(chunk, isLast: hasMore, with: &cipher, into: &output)
+            } catch let second {
+                guard second.code == .damagedBody else { throw second }
+                return error
+            }
+            return SealingError(.damagedBody, hasMore ? "bytes follow the last chunk" : "it ends before its last chunk")
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CSealing
 internal import Glibc
 public import OpenSSLEngine
 internal import TextEncodings
@@ -107,12 +108,15 @@ public enum PrivateFile {
     public enum Policy: Sendable {
         /// As `PrivateDirectory.read` asks of a file; its directory is not checked.
         case ownerOnly
-        /// Nothing: for files named by hand, where `isOpenToOthers` allows a warning. Pipes are fine.
+        /// Not open to other users, unless its directory is closed to them. Links and pipes are fine. For key files
+        /// of ours that are named by hand.
+        case closed
+        /// Nothing: for files of other programs' formats, where `isOpenToOthers` allows a warning. Pipes are fine.
         case anything
     }
 
-    /// Returns the contents of the file at `path`, and whether group or others may read it.
-    /// - Throws: `.notPrivate` under `.ownerOnly`; `.limitExceeded`; `.inputOutput`.
+    /// Returns the contents of the file at `path`, and whether group or others may get at it.
+    /// - Throws: `.notPrivate` when it breaks the policy; `.limitExceeded`; `.inputOutput`.
     public static func read(
         _ path: String, maximumSize: Int, policy: Policy, isOpenToOthers: inout Bool
     ) throws(SealingError) -> WipedBuffer {
@@ -128,8 +132,22 @@ public enum PrivateFile {
         }
         var status = stat()
         guard fstat(file, &status) == 0 else { throw .system("fstat \(path)", errno) }
-        isOpenToOthers = status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o077 != 0
+        isOpenToOthers =
+            status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o077 != 0 && !isInClosedDirectory(path)
+        guard policy != .closed || !isOpenToOthers else {
+            throw SealingError(.notPrivate, "\(path) is open to other users; repair it with: chmod 600 \(path)")
+        }
         return try readAll(file, maximumSize: maximumSize, name: path)
+    }
+
+    /// Whether only its owner can enter the directory that holds the file, links followed.
+    private static func isInClosedDirectory(_ path: String) -> Bool {
+        guard let real = realpath(path, nil) else { return false }
+        defer { free(real) }
+        guard let slash = strrchr(real, CInt(UInt8(ascii: "/"))) else { return false }
+        slash[slash == real ? 1 : 0] = 0
+        var status = stat()
+        return stat(real, &status) == 0 && status.st_mode & 0o077 == 0
     }
 
     /// Replaces the file at `path` by one that holds `bytes`, with mode 0600: whole or not at all.
@@ -189,15 +207,19 @@ public struct OutputFile: ~Copyable, ByteSink {
     public func commit() throws(SealingError) { try file.commit() }
 }
 
-/// A file with a random name in a directory, mode 0600, which is removed unless it is committed.
+/// A file in a directory, mode 0600, that has no name before it is committed.
+///
+/// However the process ends before that, even killed, nothing stays behind. On file systems without such files (NFS,
+/// older overlays) it has a random name, which goes in `deinit` and on the signals that end a process, but not on a kill.
 private final class TemporaryFile {
     let descriptor: CInt
     /// Closed in `deinit` when it is ours; otherwise it outlives this object.
     private let directory: CInt
     private let ownsDirectory: Bool
+    /// The random name: in use at once when `isNamed`, else for the moment between the file and its destination.
     private let name: String
     private let destination: String
-    private var isCommitted = false
+    private var isNamed: Bool
 
     init(in directory: CInt, ownsDirectory: Bool = false, for destination: String) throws(SealingError) {
         let suffix: [UInt8]
@@ -209,9 +231,16 @@ private final class TemporaryFile {
         self.directory = directory
         self.ownsDirectory = ownsDirectory
         self.destination = destination
-        descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        let unnamed = TemporaryFiles.mayBeUnnamed ? pm_open_unnamed(directory) : -1
+        isNamed = unnamed < 0
+        if isNamed {
+            if ownsDirectory { pm_remove_on_signal(directory, name) }
+            descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        } else {
+            descriptor = unnamed
+        }
         guard descriptor >= 0 else {
-            isCommitted = true  // nothing to remove
+            isNamed = false  // nothing to remove
             throw .system("create \(destination)", errno)
         }
         // The process's mask may have taken bits away; nothing may have added any.
@@ -220,16 +249,39 @@ private final class TemporaryFile {
 
     func commit() throws(SealingError) {
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw .system("fsync \(destination)", errno) }
-        guard renameat(directory, name, directory, destination) == 0 else {
-            throw .system("rename \(destination)", errno)
+        if !isNamed {
+            // The destination itself, when it is free; otherwise a name that then replaces it.
+            var failure = pm_name(descriptor, directory, destination)
+            if failure == EEXIST {
+                // Signals change the process, so this is only for output files of commands: one at a time.
+                if ownsDirectory { pm_remove_on_signal(directory, name) }
+                failure = pm_name(descriptor, directory, name)
+                isNamed = failure == 0
+            }
+            guard failure == 0 else { throw .system("name \(destination)", failure) }
         }
-        isCommitted = true
+        if isNamed {
+            guard renameat(directory, name, directory, destination) == 0 else {
+                throw .system("rename \(destination)", errno)
+            }
+            isNamed = false
+        }
+        if ownsDirectory { pm_remove_on_signal(directory, nil) }
         guard fsync(directory) == 0 || errno == EINVAL else { throw .system("fsync directory", errno) }
     }
 
     deinit {
         if descriptor >= 0 { close(descriptor) }
-        if !isCommitted { unlinkat(directory, name, 0) }
-        if ownsDirectory { close(directory) }
+        if isNamed { unlinkat(directory, name, 0) }
+        guard ownsDirectory else { return }
+        pm_remove_on_signal(directory, nil)
+        close(directory)
     }
+}
+
+/// How output files come into being.
+enum TemporaryFiles {
+    /// Whether to try files without a name first. The slow twin is what file systems without them get;
+    /// PIPEMASON_NAMED_FILES, which only tests set, asks for it.
+    static let mayBeUnnamed = getenv("PIPEMASON_NAMED_FILES") == nil
 }

@@ -151,9 +151,9 @@ struct AgeTests {
         let head = Array(file.prefix(start))
         let c = stride(from: start, to: file.count, by: 65_552).map { Array(file[$0..<min($0 + 65_552, file.count)]) }
         let cases: [(chunks: [[UInt8]], released: Int)] = [
-            ([c[1], c[0], c[2], c[3]], 0), ([c[0], c[0], c[2], c[3]], 1), ([c[0], c[1], c[2]], 2),
+            ([c[1], c[0], c[2], c[3]], 0), ([c[0], c[0], c[2], c[3]], 1), ([c[0], c[1], c[2]], 3),
             ([c[0], c[2], c[3]], 1), ([c[0], c[1], c[3]], 2), ([c[0], c[1], c[2], c[3], c[3]], 3), ([c[3]], 0), ([], 0),
-            ([c[0], c[1], c[2], Array(c[3].prefix(15))], 3), ([c[0], c[1], c[2], []], 2),
+            ([c[0], c[1], c[2], Array(c[3].prefix(15))], 3), ([c[0], c[1], c[2], []], 3),
         ]
         for (index, variant) in cases.enumerated() {
             var released: [UInt8] = []

@@ -152,13 +152,50 @@ struct CommandTests {
         #expect(try parseKeyFile(before).entries.count == 1)
     }
 
-    @Test("A key file that others can read is used with a warning, a KEK file is not")
-    func warnings() throws {
+    @Test("A key file that others can get at is refused, an identity is used with a warning")
+    func privacy() throws {
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: keyFile)
-        let sealed = try pipemason(["seal"] + record("field"), input: [1])
-        #expect(sealed.status == 0 && sealed.errors.contains("chmod 600"))
-        let refused = try pipemason("keys", "status", "--ring", directory.file("ring"), "--kek-file", keyFile)
-        #expect(refused.status == 1 && refused.errors.contains("chmod 600"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: identity)
+        // Nobody else can enter the directory, so nobody else can read the file.
+        #expect(try pipemason(["seal"] + record("field"), input: [1]).status == 0)
+        let sealed = try pipemason(["seal", "--age", "-r", recipient()], input: [1])
+        #expect(try pipemason(["open", "--age", "-i", identity], input: sealed.output).errors.isEmpty)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
+        for command in ["seal", "open"] {
+            let refused = try pipemason([command] + record("field"), input: [1])
+            #expect(refused.status == 1 && refused.errors.contains("chmod 600") && refused.output.isEmpty)
+        }
+        // The same through a link from a closed directory.
+        let elsewhere = try TemporaryDirectory()
+        try FileManager.default.createSymbolicLink(atPath: elsewhere.file("link"), withDestinationPath: keyFile)
+        let linked = ["--key-file", elsewhere.file("link"), "--kind", "field"] + context
+        #expect(try pipemason(["seal"] + linked, input: [1]).status == 1)
+        let opened = try pipemason(["open", "--age", "-i", identity], input: sealed.output)
+        #expect(opened.output == [1] && opened.errors.contains("chmod 600"))
+        let kek = try pipemason("keys", "status", "--ring", directory.file("ring"), "--kek-file", keyFile)
+        #expect(kek.status == 1 && kek.errors.contains("chmod 600"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
+        // A KEK file is refused in a closed directory too.
+        let strict = try pipemason("keys", "status", "--ring", directory.file("ring"), "--kek-file", keyFile)
+        #expect(strict.status == 1 && strict.errors.contains("chmod 600"))
+    }
+
+    @Test(
+        "Output files with and without a name meanwhile come out alike",
+        arguments: [[:], ["PIPEMASON_NAMED_FILES": "1"]])
+    func outputFiles(_ environment: [String: String]) throws {
+        let program = try #require(Programs.pipemason)
+        let output = directory.file("out")
+        for content in [[1], TestBytes.make(300_000), []] as [[UInt8]] {
+            // First a free name, then one that is taken.
+            let sealed = try run(program, ["seal"] + record("file"), input: content).output
+            let arguments = ["open", "-o", output] + record("file")
+            #expect(try run(program, arguments, input: sealed, environment: environment).status == 0)
+            #expect(try directory.read("out") == content)
+            let mode = try FileManager.default.attributesOfItem(atPath: output)[.posixPermissions] as! Int
+            #expect(mode == 0o600)
+            #expect(directory.names == ["identity", "keys", "out"])
+        }
     }
 
     @Test("keys, from generate to shred")
