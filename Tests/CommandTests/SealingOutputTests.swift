@@ -9,7 +9,7 @@ internal import Testing
         var environment: [String: String] { self == .named ? ["PIPEMASON_NAMED_FILES": "1"] : [:] }
     }
 
-    @Test(arguments: File.allCases, [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL])
+    @Test(arguments: File.allCases, [SIGINT, SIGTERM, SIGHUP, SIGKILL])
     func `nothing is left behind`(file: File, signal: Int32) throws {
         let directory = Directory()
         let keys = directory.path + "/keys"
