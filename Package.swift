@@ -84,8 +84,11 @@ let package = Package(
             name: "RunFuzz", dependencies: ["RunModel", "RunPlayback", "JSONText"], path: "Fuzz/RunFuzz",
             swiftSettings: swift),
 
+        .target(name: "CReportAssets", exclude: ["report.css", "report.js"]),
         .target(
-            name: "RunPlayback", dependencies: ["RunModel", "JSONText", "TextEncodings"], swiftSettings: swift),
+            name: "RunPlayback",
+            dependencies: ["RunModel", "JSONText", "TextEncodings", "TerminalText", "CReportAssets"],
+            swiftSettings: swift),
 
         // What commands share: files, descriptors, the terminal, messages, options.
         .target(
@@ -135,7 +138,8 @@ let package = Package(
         .testTarget(
             name: "TerminalTextTests", dependencies: ["TerminalText"], exclude: ["vectors.json"], swiftSettings: swift),
         .testTarget(
-            name: "RunPlaybackTests", dependencies: ["RunPlayback", "RunModel", "RunFuzz", "JSONText"],
+            name: "RunPlaybackTests",
+            dependencies: ["RunPlayback", "RunModel", "RunFuzz", "JSONText", "TextEncodings"],
             swiftSettings: swift),
         .target(name: "CSealingTestSupport", path: "Tests/CSealingTestSupport"),
         .testTarget(

@@ -8,7 +8,7 @@ public enum RunFuzz {
     /// All entry points, by name.
     public static let all: [(name: String, run: @Sendable (Span<UInt8>) -> Void)] = [
         ("event-line", eventLine), ("resealed-line", resealedLine), ("log", log), ("json", json), ("text", text),
-        ("terminal-filter", terminalFilter), ("transcript", transcript), ("keys", keys),
+        ("terminal-filter", terminalFilter), ("transcript", transcript), ("keys", keys), ("report", report),
     ]
 
     /// A line that is accepted can be written again, and reads as the same event.

@@ -58,6 +58,9 @@ final class EventSource {
     /// The line of the event that `next` returned, without its line feed.
     var line: [UInt8] { lines[index - 1] }
 
+    /// The hash of the last good line that was read.
+    var head: ChainHash { reader.chain.head }
+
     /// Whether half a line stands at the end.
     var endsTorn: Bool { reader.pendingBytes > 0 }
 

@@ -4,12 +4,12 @@ internal import Testing
 
 /// replay, log, status and cast on a log that a runner could have written.
 @Suite struct PlaybackTests {
-    private let directory = Directory()
+    fileprivate let directory = Directory()
     private static let run = RunID("019c140c-99fb-7001-8002-030405060708")!
 
     /// Writes a log below `.pipeline/runs` and returns its path.
     @discardableResult
-    private func writeLog(run: RunID = run, finished: Bool = true, spoilt: Bool = false) throws -> String {
+    fileprivate func writeLog(run: RunID = run, finished: Bool = true, spoilt: Bool = false) throws -> String {
         var text = ""
         var head = ChainHash.zero
         var sequence = 0
@@ -126,5 +126,21 @@ internal import Testing
     @Test func `a directory's run is found`() throws {
         try writeLog()
         #expect(try Child.run(["log", directory.path + "/.pipeline/runs/\(Self.run)"]).text.contains("two"))
+    }
+}
+
+extension PlaybackTests {
+    @Test func `a report is a page, of a damaged log too`() throws {
+        let path = try writeLog()
+        let page = try Child.run(["report", "--html", path])
+        #expect(page.status == 0)
+        #expect(page.text.hasPrefix("<!doctype html>") && page.text.contains("<span class=\"f1\">two</span>"))
+        #expect(try Child.run(["report", "-o", directory.path + "/report.html", path]).status == 0)
+        #expect(directory.read("report.html") == page.text)
+        let damaged = try Child.run(["report", try writeLog(spoilt: true)])
+        #expect(damaged.status == 3)
+        #expect(damaged.text.contains("line 4: wrong hash") && damaged.text.contains(">one</div>"))
+        #expect(try Child.run(["report", "--limit", "0", path]).status == 2)
+        #expect(try Child.run(["report", "-o", directory.path + "/no/report.html", path]).status == 4)
     }
 }
