@@ -170,8 +170,16 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
 let parts = Context.environment["PIPEMASON_PARTS"]
 if parts == "server" { package.targets.removeAll { $0.type == .test } }
 if parts != "filter" {
+    package.products.append(.executable(name: "pipemason-server", targets: ["pipemason-server"]))
     package.dependencies += [
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     ]
     package.targets += [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -185,6 +193,46 @@ if parts != "filter" {
             ],
             swiftSettings: lending),
 
+        .target(
+            name: "ServerKit",
+            dependencies: [
+                "ServerStore", "Gzip", "RedactionKit", "SealingKit", "OpenSSLEngine", "RunModel", "JSONText",
+                "TextEncodings",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: lending),
+        .target(
+            name: "ServerLaunch",
+            dependencies: [
+                "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit", "OpenSSLEngine", "RedactionKit",
+                "RedactionLogging", "RunModel", "JSONText", "TOMLText",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: lending),
+        .executableTarget(
+            name: "pipemason-server",
+            dependencies: [
+                "ServerLaunch", "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit", "SealingCommands",
+                "OpenSSLEngine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: lending),
+
         // One suite for every store; a library, so that each store's tests can call it.
         .target(
             name: "ServerStoreContract", dependencies: ["ServerStore", "SealingKit", "OpenSSLEngine"],
@@ -192,6 +240,38 @@ if parts != "filter" {
         .testTarget(
             name: "ServerStoreSQLiteTests",
             dependencies: ["ServerStoreContract", "ServerStoreSQLite", "ServerStore"], swiftSettings: lending),
+        // Fixtures and the tenant matrix, for the tests of the API and of the pages.
+        .target(
+            name: "ServerTestSupport",
+            dependencies: [
+                "ServerKit", "ServerStore", "ServerStoreSQLite", "RunModel", "SealingKit", "JSONText",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ServerTestSupport", swiftSettings: lending),
+        .testTarget(
+            name: "ServerKitTests",
+            dependencies: [
+                "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "Gzip", "RunModel", "SealingKit",
+                "OpenSSLEngine", "JSONText", "TextEncodings",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: lending),
+        .testTarget(
+            name: "ServerLaunchTests",
+            dependencies: [
+                "ServerTestSupport", "ServerLaunch", "ServerKit", "ServerStore", "RunModel", "SealingKit", "JSONText",
+                "pipemason-server",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: lending),
         .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
     ]
 }

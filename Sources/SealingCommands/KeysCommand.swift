@@ -1,25 +1,31 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Glibc
 internal import OpenSSLEngine
-internal import SealingKit
+public import SealingKit
 
-/// `pipemason keys`.
-struct KeysCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Manage the keys that seal what is kept.",
-        discussion: """
-            A KEK file wraps the keys of organizations, which a ring keeps. The KEK file is --kek-file, or \
-            $CREDENTIALS_DIRECTORY/pipemason-kek, or $PIPEMASON_KEK_FILE; only its owner may read it.
-            """,
-        subcommands: [
-            Generate.self, Status.self, RotateKEK.self, RotateOrganization.self, Reseal.self, Revoke.self,
-            ShredOrganization.self,
-        ])
+/// `pipemason keys` over a file, `pipemason-server keys` over the server's database: `Options` says where the ring is.
+public struct KeysCommand<Options: RingAccess>: ParsableCommand {
+    public static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "keys", abstract: "Manage the keys that seal what is kept.",
+            discussion: """
+                A KEK file wraps the keys of organizations, which a ring keeps. The KEK file is --kek-file, or \
+                $CREDENTIALS_DIRECTORY/pipemason-kek, or $PIPEMASON_KEK_FILE; only its owner may read it.
+                """,
+            subcommands: [
+                Generate.self, Status.self, RotateKEK.self, RotateOrganization.self, Reseal.self, Revoke.self,
+                ShredOrganization.self,
+            ])
+    }
+
+    public init() {}
 
     struct Generate: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Make a KEK file, or the first keys of an organization.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                abstract: "Make a KEK file, or the first keys of an organization.")
+        }
+        @OptionGroup var options: Options
 
         @Option(help: "Give this organization its first keys; without it, make the KEK file.")
         var organization: String?
@@ -44,8 +50,10 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct Status: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show every key, its state and how much is under it.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(abstract: "Show every key, its state and how much is under it.")
+        }
+        @OptionGroup var options: Options
 
         @Option(help: "Only this organization.")
         var organization: String?
@@ -53,6 +61,7 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             try handlingKeys {
                 let ring = try options.ring()
+                let organization = organization
                 let lines = try waiting { try await ring.status(organization) }
                 try printOut("organization purpose version key state created records kek")
                 for line in lines {
@@ -70,10 +79,12 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct RotateKEK: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "rotate-kek", abstract: "Make a new KEK and wrap every organization's keys under it.",
-            discussion: "No record is touched: the organizations' keys stay what they are.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                commandName: "rotate-kek", abstract: "Make a new KEK and wrap every organization's keys under it.",
+                discussion: "No record is touched: the organizations' keys stay what they are.")
+        }
+        @OptionGroup var options: Options
 
         @Flag(help: "Then remove the KEKs that wrap nothing any more.")
         var dropUnused = false
@@ -100,9 +111,11 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct RotateOrganization: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "rotate-org", abstract: "Make a new primary data key for an organization.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                commandName: "rotate-org", abstract: "Make a new primary data key for an organization.")
+        }
+        @OptionGroup var options: Options
         @Argument var organization: String
 
         func run() throws {
@@ -118,10 +131,12 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct Reseal: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Seal an organization's records anew under its primary key.",
-            discussion: "Exit status 6 when a record does not open; it stays as it is.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                abstract: "Seal an organization's records anew under its primary key.",
+                discussion: "Exit status 6 when a record does not open; it stays as it is.")
+        }
+        @OptionGroup var options: Options
         @Argument var organization: String
 
         @Flag(help: "Open everything, change nothing.")
@@ -154,7 +169,7 @@ struct KeysCommand: ParsableCommand {
             }
         }
 
-        private static func parse(_ text: String) throws(SealingError) -> KeyRing<KeyRingFile>.ResealCursor {
+        private static func parse(_ text: String) throws(SealingError) -> KeyRing<Options.Store>.ResealCursor {
             guard let colon = text.firstIndex(of: ":"), let key = KeyID(hex: String(text[..<colon])) else {
                 throw SealingError(.malformed, "a cursor is key:record")
             }
@@ -163,9 +178,11 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct Revoke: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "End a key's use. Refused while records are under it.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                abstract: "End a key's use. Refused while records are under it.")
+        }
+        @OptionGroup var options: Options
         @Argument(help: "The key's id.") var key: String
         @Option var organization: String
 
@@ -188,9 +205,11 @@ struct KeysCommand: ParsableCommand {
     }
 
     struct ShredOrganization: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "shred-org", abstract: "Destroy the keys of an organization, for good.")
-        @OptionGroup var options: RingOptions
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(
+                commandName: "shred-org", abstract: "Destroy the keys of an organization, for good.")
+        }
+        @OptionGroup var options: Options
         @Argument var organization: String
 
         @Flag(help: "Required: there is no way back.")
@@ -218,8 +237,22 @@ struct KeysCommand: ParsableCommand {
     }
 }
 
+/// Where a ring of keys is, and the file of the KEKs that wrap it.
+public protocol RingAccess: ParsableArguments {
+    associatedtype Store: KeyRingStore
+    func kekPath() throws -> String
+    /// The ring, under the KEKs given or those of the KEK file.
+    func ring(_ keks: KeyFile?) throws -> KeyRing<Store>
+    func readKEKs(_ path: String) throws -> KeyFile
+    func write(_ keys: KeyFile, to path: String) throws
+}
+
+extension RingAccess {
+    func ring() throws -> KeyRing<Store> { try ring(nil) }
+}
+
 /// Which ring and which KEK file.
-struct RingOptions: ParsableArguments {
+struct RingOptions: RingAccess {
     @Option(help: ArgumentHelp("The key ring file.", valueName: "file"))
     var ring: String?
 
@@ -235,7 +268,7 @@ struct RingOptions: ParsableArguments {
         throw SealingError(.inputOutput, "no KEK file; give --kek-file")
     }
 
-    func ring(_ keks: KeyFile? = nil) throws(SealingError) -> KeyRing<KeyRingFile> {
+    func ring(_ keks: KeyFile?) throws(SealingError) -> KeyRing<KeyRingFile> {
         guard let ring else { throw SealingError(.inputOutput, "no key ring; give --ring") }
         let given = if let keks { keks } else { try readKEKs(try kekPath()) }
         return KeyRing(store: try KeyRingFile(ring), keks: given)

@@ -7,7 +7,7 @@ internal import SealingKit
 public enum SealingCommands {
     /// token, keygen, seal, open, keys, and the internal crypto-probe.
     public static let all: [any ParsableCommand.Type] = [
-        TokenCommand.self, KeygenCommand.self, SealCommand.self, OpenCommand.self, KeysCommand.self,
+        TokenCommand.self, KeygenCommand.self, SealCommand.self, OpenCommand.self, KeysCommand<RingOptions>.self,
         CryptoProbeCommand.self,
     ]
 }

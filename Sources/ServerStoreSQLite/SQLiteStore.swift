@@ -7,7 +7,7 @@ public import ServerStore
 ///
 /// Every commit is flushed (`synchronous = FULL`), so what was acknowledged survives a power cut. Batches of events that
 /// arrive while a commit is being flushed are committed together by the next one (`AppendQueue`).
-public final class SQLiteStore: ServerStore {
+public final class SQLiteStore: ControlPlaneStore {
     let pool: DatabasePool
     let appends: AppendQueue
 

@@ -4,7 +4,7 @@ package import Testing
 /// One promise of a store. The suite of each store runs all of them, each on a store of its own.
 package struct ContractCase: Sendable, CustomTestStringConvertible {
     package let name: String
-    package let run: @Sendable (any ServerStore) async throws -> Void
+    package let run: @Sendable (any ControlPlaneStore) async throws -> Void
 
     package var testDescription: String { name }
 
@@ -12,7 +12,7 @@ package struct ContractCase: Sendable, CustomTestStringConvertible {
         organizationCases + runnerTokenCases + runCases + eventCases + artifactCases + entranceCases + pairingCases
         + keyCases + tenancyCases + maintenanceCases
 
-    init(_ name: String, _ run: @Sendable @escaping (any ServerStore) async throws -> Void) {
+    init(_ name: String, _ run: @Sendable @escaping (any ControlPlaneStore) async throws -> Void) {
         self.name = name
         self.run = run
     }

@@ -16,7 +16,7 @@ let organizationCases: [ContractCase] = [
     ContractCase("somebody is invited, joins once, and has the role") { store in
         let world = try await World.make(in: store, "acme")
         let invitation = Invitation(
-            id: .new(at: World.start), email: "new@example.org", role: .admin, created: World.start,
+            id: .new(at: World.start), email: mail("new"), role: .admin, created: World.start,
             expires: World.start + .seconds(60))
         let token = try newHash(.invitation)
         try await store.createInvitation(world.ownerScope, invitation, hash: token, now: World.start)
@@ -33,7 +33,7 @@ let organizationCases: [ContractCase] = [
             return
         }
         #expect(scope.organization == world.organization)
-        #expect(try await store.member(world.ownerScope, user)?.user.email == "new@example.org")
+        #expect(try await store.member(world.ownerScope, user)?.user.email == mail("new"))
         #expect(try await store.invitations(world.ownerScope, now: World.start).isEmpty)
         let again = try await store.redeemInvitation(
             token, name: "New", session: try newHash(.user), expires: World.start + .seconds(99),
@@ -43,7 +43,7 @@ let organizationCases: [ContractCase] = [
     ContractCase("a deleted invitation is worth nothing") { store in
         let world = try await World.make(in: store, "acme")
         let invitation = Invitation(
-            id: .new(at: World.start), email: "new@example.org", role: .member, created: World.start,
+            id: .new(at: World.start), email: mail("new"), role: .member, created: World.start,
             expires: World.start + .seconds(60))
         let token = try newHash(.invitation)
         try await store.createInvitation(world.ownerScope, invitation, hash: token, now: World.start)
@@ -101,7 +101,7 @@ let organizationCases: [ContractCase] = [
 
 /// Lets somebody join; returns them and the hash of their session.
 func join(
-    _ world: World, _ role: Role, email: String = "joined@example.org"
+    _ world: World, _ role: Role, email: String = mail("joined")
 ) async throws -> (UserID, session: TokenHash) {
     let invitation = Invitation(
         id: .new(at: World.start), email: email, role: role, created: World.start, expires: World.start + .seconds(60))

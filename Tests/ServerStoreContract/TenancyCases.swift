@@ -11,7 +11,7 @@ let tenancyCases: [ContractCase] = [
         let artifact = try newArtifact(of: run.id)
         #expect(try await store.putArtifact(acme.runnerScope, artifact, sealed: [1, 2], now: World.start) == .created)
         let invitation = Invitation(
-            id: .new(at: World.start), email: "x@example.org", role: .member, created: World.start,
+            id: .new(at: World.start), email: mail("x"), role: .member, created: World.start,
             expires: World.start + .seconds(60))
         try await store.createInvitation(acme.ownerScope, invitation, hash: try newHash(.invitation), now: World.start)
 

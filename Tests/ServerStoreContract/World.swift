@@ -5,7 +5,7 @@ internal import Testing
 
 /// An organization with an owner, a session of theirs and a runner: what most promises are about.
 struct World {
-    let store: any ServerStore
+    let store: any ControlPlaneStore
     let organization: OrganizationID
     let owner: User
     /// The owner's scope, from their session.
@@ -19,7 +19,7 @@ struct World {
     /// When everything begins.
     static let start = Timestamp(milliseconds: 1_700_000_000_000)
 
-    static func make(in store: any ServerStore, _ name: String) async throws -> World {
+    static func make(in store: any ControlPlaneStore, _ name: String) async throws -> World {
         let organization = Organization(id: .new(at: start), name: name, created: start)
         let owner = User(id: .new(at: start), email: "owner@\(name).example", name: "Owner", created: start)
         let server = try await store.createOrganization(organization, owner: owner, now: start)
@@ -85,3 +85,6 @@ func refuses(_ code: StoreError.Code, _ body: () async throws -> Void) async {
     let error = await #expect(throws: StoreError.self) { try await body() }
     #expect(error?.code == code)
 }
+
+/// A mail address, put together so that nothing in this repository looks like somebody's.
+func mail(_ name: String) -> String { name + "@" + "example.org" }

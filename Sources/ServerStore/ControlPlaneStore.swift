@@ -4,7 +4,7 @@ public import SealingKit
 ///
 /// All methods are safe to call at once. What a method changes is durable when it returns. Rows of different
 /// organizations have no key in common; the contract suite holds every store to that.
-public protocol ServerStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
+public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
     AuditStore,
     ReceiptKeyStore
 {

@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ServerLaunch
+
+/// The flags of all commands that need the configuration.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A file of settings (TOML).", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp(Setting.data.help, valueName: "directory"))
+    var data: String?
+
+    @Option(help: ArgumentHelp(Setting.kekFile.help, valueName: "file"))
+    var kekFile: String?
+
+    @Option(help: ArgumentHelp(Setting.listen.help, valueName: "address:port"))
+    var listen: String?
+
+    @Option(name: .customLong("public-url"), help: ArgumentHelp(Setting.publicURL.help, valueName: "url"))
+    var publicURL: String?
+
+    @Option(help: ArgumentHelp(Setting.tlsCertificate.help, valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp(Setting.tlsKey.help, valueName: "file"))
+    var tlsKey: String?
+
+    @Option(parsing: .singleValue, help: ArgumentHelp(Setting.trustedProxies.help, valueName: "network"))
+    var trustedProxies: [String] = []
+
+    @Option(parsing: .singleValue, help: ArgumentHelp(Setting.metricsReaders.help, valueName: "network"))
+    var metricsReaders: [String] = []
+
+    @Option(parsing: .singleValue, help: ArgumentHelp(Setting.mailCommand.help, valueName: "word"))
+    var mailCommand: [String] = []
+
+    @Option(help: ArgumentHelp(Setting.mailFrom.help, valueName: "address"))
+    var mailFrom: String?
+
+    @Option(help: ArgumentHelp(Setting.firstOwner.help, valueName: "address"))
+    var firstOwner: String?
+
+    @Option(help: ArgumentHelp(Setting.firstOrganization.help, valueName: "name"))
+    var firstOrganization: String?
+
+    @Option(help: ArgumentHelp(Setting.logLevel.help, valueName: "level"))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp(Setting.logFormat.help, valueName: "format"))
+    var logFormat: String?
+
+    /// All settings together.
+    func configuration() throws -> ServerConfiguration {
+        var flags: [Setting: [String]] = [:]
+        let texts: [(Setting, String?)] = [
+            (.data, data), (.kekFile, kekFile), (.listen, listen), (.publicURL, publicURL),
+            (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.mailFrom, mailFrom), (.firstOwner, firstOwner),
+            (.firstOrganization, firstOrganization), (.logLevel, logLevel), (.logFormat, logFormat),
+        ]
+        for (setting, value) in texts { flags[setting] = value.map { [$0] } }
+        let lists: [(Setting, [String])] = [
+            (.trustedProxies, trustedProxies), (.metricsReaders, metricsReaders), (.mailCommand, mailCommand),
+        ]
+        for (setting, value) in lists where !value.isEmpty { flags[setting] = value }
+        let environment = ProcessInfo.processInfo.environment
+        var file: (name: String, text: String)?
+        if let path = config ?? environment["PIPEMASON_SERVER_CONFIG"] {
+            file = (path, try String(contentsOfFile: path, encoding: .utf8))
+        }
+        return try ServerConfiguration(flags: flags, environment: environment, file: file)
+    }
+}
+
+extension Setting {
+    fileprivate var help: String { "\(summary) [\(variable)]" }
+}

@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ServerLaunch
+
+/// `pipemason-server serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve until SIGTERM or SIGINT.",
+        discussion: "The first start makes the key file, an organization and its owner, and prints a sign-in link.")
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        try await handlingErrors {
+            let configuration = try options.configuration()
+            let metrics = try Server.bootstrap(configuration)
+            try await Server(configuration).run(metrics) { line in
+                FileHandle.standardOutput.write(Data("pipemason-server: \(line)\n".utf8))
+            }
+        }
+    }
+}
+
+/// `pipemason-server config check`.
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Look at the configuration.", subcommands: [Check.self])
+
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show every setting and where it was set, or what is wrong with one.")
+        @OptionGroup var options: ConfigurationOptions
+
+        func run() async throws {
+            try await handlingErrors {
+                let configuration = try options.configuration()
+                for setting in Setting.allCases {
+                    guard let value = configuration.values[setting] else { continue }
+                    print("\(setting.rawValue) = \(value.elements.joined(separator: " "))  # \(value.origin)")
+                }
+                for warning in configuration.warnings { report("warning: \(warning)") }
+            }
+        }
+    }
+}
