@@ -34,11 +34,13 @@ let package = Package(
         // System libraries: one Swift module imports each.
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
 
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
         .target(name: "CPlatform"),
+        .target(name: "CProcess", dependencies: ["CSeccomp"]),
         .target(name: "CSealing"),
 
         // The redactor.
@@ -49,7 +51,7 @@ let package = Package(
             name: "RuleFiles", dependencies: ["RedactionRules", "PatternEngine", "TOMLText"], swiftSettings: swift),
         .target(
             name: "RedactionKit",
-            dependencies: ["RedactionRules", "PatternEngine", "CPrefilter"],
+            dependencies: ["RedactionRules", "PatternEngine", "CPrefilter", "JSONText", "TextEncodings"],
             swiftSettings: swift),
         .target(name: "SecretNames", dependencies: ["RedactionKit"], swiftSettings: swift),
         // Terminal output as text that is safe to show.
@@ -107,12 +109,26 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // The runner.
+        .target(
+            name: "RunnerKit",
+            dependencies: ["CommandSupport", "CProcess", "CPlatform", "JSONText", "RedactionKit", "RunModel"],
+            swiftSettings: swift),
+
+        .target(
+            name: "RunnerCommands",
+            dependencies: [
+                "RunnerKit", "CommandSupport", "RedactionKit", "RunModel", "SealingKit", "SecretNames",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
                 "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform", "JSONText",
-                "OpenSSLEngine", "SealingCommands", "PlaybackCommands",
+                "OpenSSLEngine", "PlaybackCommands", "RunnerCommands", "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),

@@ -8,6 +8,17 @@ package enum Environment {
         getenv(name).map { String(cString: $0) }
     }
 
+    /// Every variable as `NAME=value`, in bytes.
+    package static var entries: [[UInt8]] {
+        guard var entry = pm_environment() else { return [] }
+        var result: [[UInt8]] = []
+        while let text = entry.pointee {
+            result.append(Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
+            entry += 1
+        }
+        return result
+    }
+
     /// Calls `body` with every variable, in the order of the environment. Values are bytes: nobody promises UTF-8.
     package static func forEach(_ body: (_ name: String, _ value: [UInt8]) -> Void) {
         guard var entry = pm_environment() else { return }

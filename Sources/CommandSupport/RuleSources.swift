@@ -2,7 +2,7 @@ package import RedactionRules
 package import RuleFiles
 
 /// Where rules come from: the built-in set, and users' files.
-package struct RuleSources {
+package struct RuleSources: Sendable {
     package var usesBuiltin = true
     package var files: [Path] = []
 

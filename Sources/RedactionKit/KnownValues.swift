@@ -9,7 +9,7 @@ public struct KnownValue: Sendable, CustomStringConvertible {
 
     /// Shown in the placeholder: `[REDACTED:known:NAME]`.
     public let name: String
-    let value: [UInt8]
+    package let value: [UInt8]
 
     /// Registers `value` under `name`.
     ///

@@ -37,6 +37,47 @@ extension RunEvent.Body {
         return text
     }
 
+    /// The event with `change` applied to every text in it that a program or a person chose: words of a command, names,
+    /// reasons, what an agent says. Statuses, kinds, numbers and output stay.
+    package func mappingText(_ change: (String) -> String) -> Self {
+        switch self {
+        case .runStarted(var data):
+            data.branch = data.branch.map(change)
+            data.command = data.command.map(change)
+            return .runStarted(data)
+        case .runFinished(var data):
+            data.reason = data.reason.map(change)
+            return .runFinished(data)
+        case .phaseFinished(var data):
+            data.reason = data.reason.map(change)
+            return .phaseFinished(data)
+        case .iterationFinished(var data):
+            data.reason = data.reason.map(change)
+            return .iterationFinished(data)
+        case .commandStarted(var data):
+            data.command = data.command.map(change)
+            return .commandStarted(data)
+        case .commandFinished(var data):
+            data.reason = data.reason.map(change)
+            return .commandFinished(data)
+        case .agentMessage(var data):
+            data.text = change(data.text)
+            return .agentMessage(data)
+        case .agentUsage(var data):
+            data.provider = data.provider.map(change)
+            data.model = data.model.map(change)
+            return .agentUsage(data)
+        case .agentOther(var data):
+            data.data = data.data.mappingStrings(change)
+            return .agentOther(data)
+        case .artifactOffered(var data):
+            data.name = change(data.name)
+            data.mediaType = change(data.mediaType)
+            return .artifactOffered(data)
+        case .phaseStarted, .iterationStarted, .commandOutput, .commandResized, .logLost, .logRepaired: return self
+        }
+    }
+
     /// Reads the data of an event of this type.
     init(type: String, _ reader: inout JSONReader<EventLineError>, _ bytes: Span<UInt8>) throws(EventLineError) {
         let start = reader.offset

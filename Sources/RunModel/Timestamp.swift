@@ -36,18 +36,30 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     }
 
     package var description: String {
+        func digits(_ value: Int, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: count - text.utf8.count) + text
+        }
+        let fields = self.fields
+        let date = "\(digits(fields.year, 4))-\(digits(fields.month, 2))-\(digits(fields.day, 2))"
+        let time = "\(digits(fields.hour, 2)):\(digits(fields.minute, 2)):\(digits(fields.second, 2))"
+        return "\(date)T\(time).\(digits(fields.microsecond, 6))Z"
+    }
+
+    /// The numbers that it is written with.
+    package struct Fields: Sendable, Equatable {
+        package let year, month, day, hour, minute, second, microsecond: Int
+    }
+
+    package var fields: Fields {
         var days = microseconds / Self.day
         var rest = microseconds % Self.day
         if rest < 0 { (days, rest) = (days - 1, rest + Self.day) }
         let (year, month, day) = Self.date(days)
         let seconds = rest / Self.second
-        func digits(_ value: Int, _ count: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: count - text.utf8.count) + text
-        }
-        let date = "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
-        let time = "\(digits(seconds / 3600, 2)):\(digits(seconds / 60 % 60, 2)):\(digits(seconds % 60, 2))"
-        return "\(date)T\(time).\(digits(rest % Self.second, 6))Z"
+        return Fields(
+            year: year, month: month, day: day, hour: seconds / 3600, minute: seconds / 60 % 60, second: seconds % 60,
+            microsecond: rest % Self.second)
     }
 
     package static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }

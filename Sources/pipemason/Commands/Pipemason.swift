@@ -3,6 +3,7 @@ internal import CPlatform
 internal import CommandSupport
 internal import Glibc
 internal import PlaybackCommands
+internal import RunnerCommands
 internal import SealingCommands
 
 /// The command line.
@@ -16,13 +17,17 @@ struct Pipemason: ParsableCommand {
             pipemason scrub --check .               a gate: status 1 if there is a secret
             """,
         version: Version.text,
-        subcommands: [Scrub.self, Rules.self, Completions.self] + PlaybackCommands.all + SealingCommands.all,
+        subcommands: [Scrub.self] + RunnerCommands.all + PlaybackCommands.all + [Rules.self, Completions.self]
+            + SealingCommands.all,
         defaultSubcommand: Scrub.self)
 
     /// Runs the command line and ends the process.
     static func start(_ arguments: [String], _ streams: StandardStreams) -> Never {
         // The filter without options is the frequent case, and starts in half the time without the parser.
         if arguments == ["scrub"] { end(ScrubJob.run(ScrubSettings(), streams: streams)) }
+        if arguments.first == RunnerCommands.scrubbingProcess {
+            RunnerCommands.runScrubbingProcess(Array(arguments.dropFirst()))
+        }
         var arguments = arguments
         // Nothing to do and nobody piping: tell what there is to do.
         if arguments.isEmpty, streams.hasInput, Terminal.isTerminal(STDIN_FILENO) { arguments = ["--help"] }

@@ -46,41 +46,13 @@ struct Scrub: ParsableCommand {
 
     // MARK: What to look for
 
-    @Option(help: ArgumentHelp("Only these rules or categories, separated by commas.", valueName: "names"))
-    var only: [String] = []
-
-    @Option(help: ArgumentHelp("All but these rules or categories, separated by commas.", valueName: "names"))
-    var except: [String] = []
-
-    @Option(help: ArgumentHelp("Turn on an optional pack; `pipemason rules list` shows them.", valueName: "name"))
-    var pack: [String] = []
-
-    @OptionGroup var ruleOptions: RuleOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "Mask the values of these environment variables: names separated by commas, with * and ?.",
-            valueName: "names"))
-    var maskEnv: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Mask the values in this file: one a line, or separated by NUL if it holds one.", valueName: "file"),
-        completion: .file())
-    var maskFile: [String] = []
+    @OptionGroup var detection: DetectionOptions
 
     @Option(
         help: ArgumentHelp(
             "Mask values that arrive on this descriptor while the stream runs, each ended by a newline or NUL.",
             valueName: "fd"))
     var maskFd: Int32?
-
-    // MARK: What to put in its place
-
-    @Option(
-        help: ArgumentHelp(
-            "What takes the place of a secret; {rule}, {category} and {tag} are replaced.", valueName: "template"))
-    var placeholder: String?
 
     @Option(
         help: ArgumentHelp(
@@ -101,20 +73,10 @@ struct Scrub: ParsableCommand {
         }
         settings.showsSummary = summary
         settings.explains = explain
-        settings.rules = ruleOptions.sources
-        settings.packs = pack.flatMap(Scrub.list)
-        settings.only = only.flatMap(Scrub.list)
-        settings.except = except.flatMap(Scrub.list)
-        settings.placeholder = placeholder
+        settings.detection = detection.settings
         settings.tagKey = tagKey.map { Path($0) }
-        settings.maskEnvironment = maskEnv.flatMap { Glob.list($0) }
-        settings.maskFiles = maskFile.map { Path($0) }
         settings.maskDescriptor = maskFd
         return settings
-    }
-
-    private static func list(_ text: String) -> [String] {
-        text.split(separator: ",").map { Glob.trimmed($0) }.filter { !$0.isEmpty }
     }
 
     enum ReportFormat: String, ExpressibleByArgument, CaseIterable {

@@ -13,14 +13,8 @@ struct ScrubSettings {
     var showsSummary = false
     var explains = false
 
-    var rules = RuleSources()
-    var packs: [String] = []
-    var only: [String] = []
-    var except: [String] = []
-    var placeholder: String?
+    var detection = DetectionSettings()
     var tagKey: Path?
-    var maskEnvironment: [Glob] = []
-    var maskFiles: [Path] = []
     var maskDescriptor: Int32?
 
     enum Mode: Equatable {
@@ -57,23 +51,10 @@ struct ScrubSettings {
 
     /// Reads the rule files, keys and values that the settings name, and says what the engine needs to know.
     func redactorOptions() throws(Failure) -> (options: RedactorOptions, warnings: [String]) {
-        let (ruleSet, ruleWarnings) = try rules.load()
-        var options = RedactorOptions(ruleSet: ruleSet)
-        options.selection = RuleSelection(only: only, except: except, packs: packs)
-        if let placeholder {
-            do {
-                options.template = try PlaceholderTemplate(placeholder)
-            } catch {
-                throw Failure(.usage, "--placeholder: \(error)")
-            }
-        }
+        var (options, warnings) = try detection.redactorOptions()
         if let tagKey { options.tagger = try TagKey.tagger(keyFile: tagKey) }
-        var known = KnownValues()
-        known.addEnvironment(maskEnvironment)
-        for file in maskFiles { try known.addFile(file) }
-        options.knownValues = known.values
         options.countsLines = report != nil || explains
         options.explains = explains
-        return (options, ruleWarnings + known.warnings)
+        return (options, warnings)
     }
 }

@@ -1,0 +1,112 @@
+internal import ArgumentParser
+package import CommandSupport
+internal import Glibc
+internal import RedactionKit
+internal import RunModel
+internal import RunnerKit
+
+/// `pipemason run`: parses; `CommandRun` works.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a command; its output is scrubbed before it is shown or kept.",
+        discussion: """
+            The command runs in a session of its own. What it writes goes to a process that has confined itself to \
+            scrubbing; the terminal and the log in .pipeline/iterations.log get what comes out of that. Values of \
+            environment variables that look secret, and of .env files, are masked whatever they look like.
+
+            One interrupt is passed on to the command, a second one kills it and everything that it has started.
+
+            Exit status: the command's; 128+n ended by signal n, 124 its time was over, 125 the runner failed, 126 the \
+            command cannot be executed, 127 it is not there.
+            """)
+
+    @Flag(
+        name: .customLong("tty"), inversion: .prefixedNo,
+        help: "Give the command a terminal; by default if this has one.")
+    var terminal: Bool?
+
+    @Option(
+        help: ArgumentHelp("End the command after this time, such as 90s, 10m or 1.5h.", valueName: "duration"))
+    var timeout: String?
+
+    @Flag(help: "Keep no log.")
+    var noLog = false
+
+    @Option(
+        help: ArgumentHelp(
+            "When the log is made durable: interval (each second and at the end), always (each event), end.",
+            valueName: "policy"))
+    var sync = Sync.interval
+
+    @OptionGroup var detection: DetectionOptions
+
+    @Option(help: ArgumentHelp(visibility: .hidden))
+    var acknowledgeFd: Int32?
+
+    @Argument(
+        parsing: .captureForPassthrough, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+    var command: [String] = []
+
+    enum Sync: String, ExpressibleByArgument, CaseIterable {
+        case interval, always, end
+
+        var policy: LogFile.SyncPolicy {
+            switch self {
+            case .interval: .interval
+            case .always: .always
+            case .end: .end
+            }
+        }
+    }
+
+    func run() throws {
+        let seconds = try timeout.map { try Duration.parse($0) }
+        let words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
+        let session = try RunSession(detection.settings)
+        let log =
+            noLog
+            ? nil : try session.openLog(words, policy: sync.policy, acknowledgements: acknowledgeFd)
+        var plan = session.plan(words)
+        plan.terminal = terminal == nil ? .automatic : terminal == true ? .always : .never
+        plan.timeout = seconds
+        let outcome: CommandOutcome
+        do {
+            outcome = try CommandRun.run(plan, log: log, signals: session.signals)
+        } catch {
+            log?.finish(Ending(.error, exit: Int(error.status.code), reason: error.message))
+            throw error
+        }
+        log?.finish(Ending(outcome.status, exit: Int(outcome.exit.code), reason: outcome.reason))
+        throw ExitCode(outcome.exit.code)
+    }
+}
+
+/// Lengths of time on the command line.
+package enum Duration {
+    /// Reads `90`, `90s`, `500ms`, `10m`, `1.5h` as seconds.
+    package static func parse(_ text: String) throws(Failure) -> Double {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        let unit = units.first { text.hasSuffix($0.0) } ?? ("", 1)
+        let number = text.dropLast(unit.0.count)
+        guard number.utf8.allSatisfy({ $0 &- 0x30 < 10 || $0 == UInt8(ascii: ".") }), let value = Double(number),
+            value > 0, value * unit.1 <= 1e9
+        else { throw Failure(.usage, "\"\(text)\" is no duration; write 90s, 10m or 1.5h") }
+        return value * unit.1
+    }
+}
+
+/// The arguments of this process as bytes: nobody promises that they are UTF-8, and a command gets them as they came.
+package enum RawArguments {
+    /// The last `count` arguments.
+    package static func last(_ count: Int) throws(Failure) -> [[UInt8]] {
+        guard count > 0 else { throw Failure(.usage, "there is no command; write it after --") }
+        let total = Int(CommandLine.argc)
+        guard count < total else { throw Failure(.usage, "there is no command; write it after --") }
+        // argv is constant while the process runs.
+        return ((total - count)..<total).map { index in
+            let text = CommandLine.unsafeArgv[index]!
+            return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        }
+    }
+}
