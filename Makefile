@@ -29,7 +29,7 @@ demo: build ## show a log before and after
 	@scripts/demo.sh $(release)
 
 .PHONY: test
-test: deps lint architecture build check-man rules-test self-scan unit-test ## run everything that must hold
+test: deps lint architecture build check-man rules-test self-scan instructions unit-test ## run everything that must hold
 
 .PHONY: lint
 lint: ## check the formatting
@@ -62,6 +62,10 @@ test-large: build ## run the memory tests at full size (many minutes)
 .PHONY: rules-test
 rules-test: build ## run the samples of the built-in rules
 	$(release) rules test Rules/*.toml
+
+.PHONY: instructions
+instructions: build ## count instructions a byte against Benchmarks/instructions.json
+	Benchmarks/instructions $(release)
 
 .PHONY: self-scan
 self-scan: build ## our own scan of this repository finds nothing
