@@ -36,6 +36,11 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
 
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
+
         // C, where it must be.
         .target(name: "CPrefilter", exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CBuiltinRules", exclude: ["builtin.rules"]),
@@ -92,6 +97,10 @@ let package = Package(
             dependencies: ["RunModel", "JSONText", "TextEncodings", "TerminalText", "CReportAssets"],
             swiftSettings: swift),
 
+        // Compressed files.
+        .target(name: "Gzip", dependencies: ["CZlib"], swiftSettings: swift),
+        .target(name: "Compression", dependencies: ["Gzip", "CZstd", "CLzma", "CBzip2"], swiftSettings: swift),
+
         // What commands share: files, descriptors, the terminal, messages, options.
         .target(
             name: "CommandSupport",
@@ -123,11 +132,17 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // What people and machines are told of findings.
+        .target(
+            name: "ScrubReports", dependencies: ["CommandSupport", "JSONText", "RedactionKit", "RedactionRules"],
+            swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
             dependencies: [
-                "CommandSupport", "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform", "JSONText",
+                "CommandSupport", "ScrubReports", "Compression", "RedactionKit", "RedactionRules", "RuleFiles",
+                "CPlatform", "JSONText",
                 "OpenSSLEngine", "PlaybackCommands", "RunnerCommands", "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -147,8 +162,11 @@ let package = Package(
         ),
         .testTarget(name: "TOMLTextTests", dependencies: ["TOMLText"], swiftSettings: swift),
         .testTarget(
-            name: "CommandTests", dependencies: ["pipemason", "RunModel", "CommandSupport", "JSONText"],
+            name: "CommandTests",
+            dependencies: ["pipemason", "RunModel", "CommandSupport", "ScrubReports", "JSONText"],
             swiftSettings: swift),
+        .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
+        .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(
@@ -198,8 +216,6 @@ if parts != "filter" {
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     ]
     package.targets += [
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "Gzip", dependencies: ["CZlib"], swiftSettings: swift),
 
         .target(name: "ServerStore", dependencies: ["SealingKit", "TextEncodings"], swiftSettings: lending),
         .target(
@@ -288,6 +304,5 @@ if parts != "filter" {
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: lending),
-        .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
     ]
 }

@@ -15,12 +15,12 @@ need pkg-config command -v pkg-config
 # The static libraries come with the same packages; pkg-config alone would not show that a header is missing.
 need libpcre2-dev test -e /usr/include/pcre2.h
 need libssl-dev test -e /usr/include/openssl/evp.h
-<<<<<<< HEAD
 need libsqlite3-dev test -e /usr/include/sqlite3.h
-need zlib1g-dev test -e /usr/include/zlib.h
-=======
 need libseccomp-dev test -e /usr/include/seccomp.h
->>>>>>> 3af165f (wip)
+need zlib1g-dev test -e /usr/include/zlib.h
+need libzstd-dev test -e /usr/include/zstd.h
+need liblzma-dev test -e /usr/include/lzma.h
+need libbz2-dev test -e /usr/include/bzlib.h
 need python3 command -v python3
 need git command -v git
 

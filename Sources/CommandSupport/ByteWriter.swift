@@ -8,6 +8,7 @@ package final class ByteWriter {
     private let descriptor: Int32
     /// For messages: "standard output", or a path.
     private let name: String
+    private let encoder: (any ByteEncoder)?
     private let buffer: UnsafeMutableRawBufferPointer
     /// Bytes of `buffer` that wait to be written.
     private var used = 0
@@ -19,9 +20,11 @@ package final class ByteWriter {
     /// below, and more above.
     private static let direct = 16 << 10  // less than any capacity
 
-    package init(_ descriptor: Int32, name: String, capacity: Int = 128 << 10) {
+    /// - Parameter encoder: What changes the bytes on their way out; then `finish()` must be called at the end.
+    package init(_ descriptor: Int32, name: String, capacity: Int = 128 << 10, encoder: (any ByteEncoder)? = nil) {
         self.descriptor = descriptor
         self.name = name
+        self.encoder = encoder
         buffer = .allocate(byteCount: capacity, alignment: 64)
     }
 
@@ -29,6 +32,22 @@ package final class ByteWriter {
 
     /// Adds bytes; they leave at the latest with the next `flush()`.
     package func write(_ bytes: UnsafeRawBufferPointer) {
+        guard let encoder else { return gather(bytes) }
+        encode(bytes, isLast: false, encoder)
+    }
+
+    /// Ends the stream of an encoder, and writes everything.
+    package func finish() {
+        if let encoder { encode(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true, encoder) }
+        flush()
+    }
+
+    private func encode(_ bytes: UnsafeRawBufferPointer, isLast: Bool, _ encoder: any ByteEncoder) {
+        guard failure == nil, !encoder.encode(bytes, isLast: isLast, write: gather) else { return }
+        failure = Failure(.internal, "\(name): there is no memory to compress it")
+    }
+
+    private func gather(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil, let source = bytes.baseAddress else { return }
         guard bytes.count < ByteWriter.direct else {
             writeOut(UnsafeRawBufferPointer(rebasing: buffer[..<used]), bytes)
@@ -104,4 +123,10 @@ package final class ByteWriter {
             failure = Failure(.output, "\(name): \(Diagnostics.reason(number))")
         }
     }
+}
+
+/// Changes bytes on their way out, such as compression.
+package protocol ByteEncoder: AnyObject {
+    /// Takes `bytes` and gives what is ready to `write`; with `isLast`, all that is left. Returns false if there is no memory.
+    func encode(_ bytes: UnsafeRawBufferPointer, isLast: Bool, write: (UnsafeRawBufferPointer) -> Void) -> Bool
 }

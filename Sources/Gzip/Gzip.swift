@@ -78,4 +78,6 @@ public enum Gzip {
 /// Why a message could not be inflated.
 public enum GzipError: Error, Sendable, Hashable {
     case malformed, truncated, tooLarge, outOfMemory
+    /// Something else than a member follows one.
+    case trailing
 }

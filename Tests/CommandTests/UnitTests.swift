@@ -1,5 +1,6 @@
 internal import CommandSupport
 internal import JSONText
+internal import ScrubReports
 internal import Testing
 
 @testable import pipemason

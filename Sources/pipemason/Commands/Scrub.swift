@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CommandSupport
+internal import ScrubReports
 
 /// `pipemason scrub`: parses; `ScrubJob` works.
 struct Scrub: ParsableCommand {
@@ -25,6 +26,11 @@ struct Scrub: ParsableCommand {
 
     @Flag(help: "With --in-place: replace a file that has several names (hard links).")
     var force = false
+
+    @Flag(
+        name: [.customShort("z"), .long],
+        help: "Decompress standard input if it is gzip, zstd, xz or bzip2; files always are.")
+    var decompress = false
 
     @Flag(help: "Write nothing; exit with status 1 if there is a secret.")
     var check = false
@@ -68,6 +74,7 @@ struct Scrub: ParsableCommand {
         settings.inputs = files.map { Path($0) }
         settings.mode = inPlace ? .inPlace : check ? .check : .filter
         settings.breaksHardLinks = force
+        settings.decompressesInput = decompress
         settings.report = report.map {
             .init(format: $0.format, file: reportFile.flatMap { $0 == "-" ? nil : Path($0) })
         }

@@ -1,5 +1,6 @@
 internal import CommandSupport
 internal import RedactionRules
+internal import ScrubReports
 
 /// `--summary`: what was found, by category and rule, on standard error.
 enum Summary {

@@ -1,5 +1,6 @@
 internal import CommandSupport
 internal import RedactionKit
+internal import ScrubReports
 
 /// Keeps count of findings, and passes each on to the report and the explanations.
 final class FindingRecorder {

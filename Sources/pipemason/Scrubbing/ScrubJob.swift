@@ -1,7 +1,9 @@
 internal import CPlatform
 internal import CommandSupport
+internal import Compression
 internal import Glibc
 internal import RedactionKit
+internal import ScrubReports
 
 /// One run of `scrub`.
 final class ScrubJob {
@@ -106,7 +108,10 @@ final class ScrubJob {
             note(Failure(.input, "standard input is also the output"))
             return
         }
-        try pass(STDIN_FILENO, name: "standard input", path: nil, to: output)
+        let name = "standard input"
+        try pass(
+            STDIN_FILENO, name: name, path: nil,
+            compressed: settings.decompressesInput ? CompressedInput(name: name) : nil, to: output)
     }
 
     private func processFile(_ found: FoundFile) throws(Failure) {
@@ -132,7 +137,9 @@ final class ScrubJob {
         // Met in a directory, and no longer what it was a moment ago.
         guard found.isNamed || status.isRegularFile else { return }
         guard !isOwnOutput(status) else { throw Failure(.input, "\(found.path.text): is also the output") }
-        try pass(file.number, name: found.path.text, path: found.path, to: output)
+        try pass(
+            file.number, name: found.path.text, path: found.path,
+            compressed: CompressedInput.recognize(file.number, name: found.path.text), to: output)
     }
 
     /// Replaces a file if there is something to replace. A clean file is only read.
@@ -141,8 +148,9 @@ final class ScrubJob {
         var probe = ScrubSink(output: nil, recorder: nil)
         var noProgress: ProgressBar?
         let clean = try pump.run(
-            file.source.number, name: found.path.text, path: found.path, sink: &probe, masks: &masks,
-            findingLimit: 1, progress: &noProgress)
+            file.source.number, name: found.path.text, path: found.path,
+            compressed: CompressedInput.recognize(file.source.number, name: found.path.text), sink: &probe,
+            masks: &masks, findingLimit: 1, progress: &noProgress)
         guard probe.findings > 0 else {
             recorder.end(bytes: clean.bytes)
             warn(clean.warnings)
@@ -150,23 +158,37 @@ final class ScrubJob {
         }
         try file.rewind()
         let replacement = try file.makeReplacement(breakingHardLinks: settings.breaksHardLinks)
+        let compressed = CompressedInput.recognize(file.source.number, name: found.path.text)
+        let writer = ByteWriter(
+            replacement.descriptor.number, name: found.path.text,
+            encoder: try compressed?.format.map(CompressedOutput.init))
         try pass(
-            file.source.number, name: found.path.text, path: found.path,
-            to: ByteWriter(replacement.descriptor.number, name: found.path.text))
+            file.source.number, name: found.path.text, path: found.path, compressed: compressed, to: writer)
+        writer.finish()
+        try writer.check()
         try file.replace(with: replacement)
         recorder.countReplaced()
     }
 
-    private func pass(_ descriptor: Int32, name: String, path: Path?, to writer: ByteWriter?) throws(Failure) {
+    private func pass(
+        _ descriptor: Int32, name: String, path: Path?, compressed: CompressedInput?, to writer: ByteWriter?
+    ) throws(Failure) {
         var sink = ScrubSink(output: writer, recorder: recorder)
         var progress = ProgressBar(
             name: path.map { String(decoding: $0.split.name, as: UTF8.self) } ?? name, total: size(descriptor),
             outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
         defer { progress?.finish() }
         let result = try pump.run(
-            descriptor, name: name, path: path, sink: &sink, masks: &masks, progress: &progress)
+            descriptor, name: name, path: path, compressed: compressed, sink: &sink, masks: &masks, progress: &progress,
+            firstBytes: { self.warnIfCompressed($0, name: name) })
         recorder.end(bytes: result.bytes)
         warn(result.warnings)
+    }
+
+    /// Compressed bytes pass as they are where nobody asked for more, but not in silence: what is in them was not scanned.
+    private func warnIfCompressed(_ bytes: UnsafeRawBufferPointer, name: String) {
+        guard let format = CompressionFormat(startOf: bytes) else { return }
+        warn(["\(name) is compressed (\(format.rawValue)) and was not looked into; --decompress does that"])
     }
 
     // MARK: Messages

@@ -1,6 +1,7 @@
 internal import CommandSupport
 internal import RedactionKit
 internal import RedactionRules
+internal import ScrubReports
 
 /// Everything `scrub` was asked for, checked for contradictions and ready to run. The defaults are the plain filter.
 struct ScrubSettings {
@@ -9,6 +10,8 @@ struct ScrubSettings {
     var mode = Mode.filter
     /// Replace files that have other names as well, which leaves the other names with the old content.
     var breaksHardLinks = false
+    /// Look into standard input if it is compressed; files are always looked into.
+    var decompressesInput = false
     var report: ReportTarget?
     var showsSummary = false
     var explains = false

@@ -25,19 +25,24 @@ struct StreamPump {
     /// - Parameters:
     ///   - name: For messages.
     ///   - path: For rules that are limited to paths; nil for standard input.
+    ///   - compressed: Reads the descriptor, if its bytes stand for others.
+    ///   - firstBytes: Called with the beginning of an input that is read as it is.
     /// - Returns: The number of bytes read, and what the engine warns of.
     func run(
-        _ descriptor: Int32, name: String, path: Path?, sink: inout ScrubSink, masks: inout MaskChannel?,
-        findingLimit: Int = .max, progress: inout ProgressBar?
+        _ descriptor: Int32, name: String, path: Path?, compressed: CompressedInput?, sink: inout ScrubSink,
+        masks: inout MaskChannel?, findingLimit: Int = .max, progress: inout ProgressBar?,
+        firstBytes: (UnsafeRawBufferPointer) -> Void = { _ in }
     ) throws(Failure) -> (bytes: UInt64, warnings: [String]) {
         var stream = redactor.makeStream(path: path?.text)
         var isBusy = false
         while sink.findings < findingLimit {
             // Everything released is written: a signal may end the process while it waits.
             pm_signals_release()
-            masks?.wait(for: descriptor) { stream.addKnownValue($0) }
-            let buffer = stream.inputBuffer(minimum: StreamPump.readSize)
-            let count = read(descriptor, buffer.baseAddress, min(buffer.count, StreamPump.readSize))
+            if compressed?.isPending != true { masks?.wait(for: descriptor) { stream.addKnownValue($0) } }
+            let buffer = UnsafeMutableRawBufferPointer(
+                rebasing: stream.inputBuffer(minimum: StreamPump.readSize).prefix(StreamPump.readSize))
+            let count =
+                try compressed?.read(descriptor, into: buffer) ?? read(descriptor, buffer.baseAddress, buffer.count)
             let reason = errno
             pm_signals_hold()
             if count < 0 {
@@ -45,6 +50,9 @@ struct StreamPump {
                 continue
             }
             if count == 0 { break }
+            if compressed == nil, stream.bytesIn == 0 {
+                firstBytes(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
+            }
             masks?.drain { stream.addKnownValue($0) }
             stream.commit(count, to: &sink)
             if let output = sink.output {
@@ -57,7 +65,7 @@ struct StreamPump {
                 _ = fcntl(descriptor, StreamPump.setPipeSize, StreamPump.pipeSize)
                 if let output = sink.output { output.enlargePipe(StreamPump.setPipeSize, StreamPump.pipeSize) }
             }
-            progress?.update(stream.bytesIn)
+            progress?.update(compressed?.bytesRead ?? stream.bytesIn)
         }
         masks?.drain { stream.addKnownValue($0) }
         stream.finish(to: &sink)

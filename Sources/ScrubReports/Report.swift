@@ -1,13 +1,13 @@
-internal import CommandSupport
-internal import RedactionKit
-internal import RedactionRules
+package import CommandSupport
+package import RedactionKit
+package import RedactionRules
 
 /// A machine-readable report that is written as findings come, so that its size costs no memory.
 ///
 /// docs/formats/report.md describes both formats. No report ever holds a secret, nor anything computed from one except
 /// the keyed tag.
-struct Report {
-    enum Format: String, CaseIterable, Sendable {
+package struct Report {
+    package enum Format: String, CaseIterable, Sendable {
         case json, sarif
     }
 
@@ -17,7 +17,7 @@ struct Report {
     private var isFirst = true
 
     /// Starts a report.
-    init(_ format: Format, to writer: ByteWriter, ruleSet: RuleSet) {
+    package init(_ format: Format, to writer: ByteWriter, ruleSet: RuleSet) {
         self.format = format
         self.writer = writer
         self.ruleSet = ruleSet
@@ -28,7 +28,7 @@ struct Report {
     }
 
     /// Adds a finding. `path` is nil for standard input.
-    mutating func add(_ finding: Finding, path: Path?) {
+    package mutating func add(_ finding: Finding, path: Path?) {
         writer.write(isFirst ? "\n" : ",\n")
         isFirst = false
         switch format {
@@ -38,7 +38,7 @@ struct Report {
     }
 
     /// Completes the report. `isComplete` is false if an input could not be read to its end.
-    mutating func finish(_ tally: Tally, warnings: [String], isComplete: Bool) throws(Failure) {
+    package mutating func finish(_ tally: Tally, warnings: [String], isComplete: Bool) throws(Failure) {
         switch format {
         case .json: writer.write(JSONReport.closing(tally, warnings: warnings, isComplete: isComplete))
         case .sarif:

@@ -1,17 +1,17 @@
-internal import CommandSupport
+package import CommandSupport
 internal import JSONText
-internal import RedactionKit
-internal import RedactionRules
+package import RedactionKit
+package import RedactionRules
 
 /// `--report sarif`: the Static Analysis Results Interchange Format 2.1.0 (OASIS standard), for code hosts.
 ///
 /// The members of an object have no order in JSON, so the results come first, as they are found, and the tool with the
 /// rules that were hit comes after them.
-enum SARIFReport {
-    static let opening =
+package enum SARIFReport {
+    package static let opening =
         "{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\",\"version\":\"2.1.0\",\"runs\":[{\n\"results\":["
 
-    static func result(_ finding: Finding, path: Path?, ruleSet: RuleSet) -> String {
+    package static func result(_ finding: Finding, path: Path?, ruleSet: RuleSet) -> String {
         let region = JSON.object([
             ("startLine", finding.line.map { String($0) }),
             ("startColumn", finding.column.map { String($0) }),
@@ -38,7 +38,7 @@ enum SARIFReport {
         ])
     }
 
-    static func closing(_ tally: Tally, warnings: [String], isComplete: Bool, ruleSet: RuleSet) -> String {
+    package static func closing(_ tally: Tally, warnings: [String], isComplete: Bool, ruleSet: RuleSet) -> String {
         let known = Dictionary(ruleSet.rules.map { ($0.id, $0) }) { first, _ in first }
         let rules = tally.byRule.keys.sorted().map { id in
             let summary = known[id].map(\.summary) ?? ""
@@ -78,7 +78,7 @@ enum SARIFReport {
     }
 
     /// A relative or absolute path as a URI reference (RFC 3986): bytes outside the unreserved set are percent-encoded.
-    static func uri(_ path: Path) -> String {
+    package static func uri(_ path: Path) -> String {
         let digits = Array("0123456789ABCDEF".unicodeScalars)
         var result = String.UnicodeScalarView(
             path.bytes.first == UInt8(ascii: "/") ? "file://".unicodeScalars : "".unicodeScalars)

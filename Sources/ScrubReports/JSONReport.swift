@@ -1,16 +1,16 @@
-internal import CommandSupport
+package import CommandSupport
 internal import JSONText
-internal import RedactionKit
-internal import RedactionRules
+package import RedactionKit
+package import RedactionRules
 
 /// `--report json`: docs/formats/report.md.
-enum JSONReport {
-    static var opening: String {
+package enum JSONReport {
+    package static var opening: String {
         "{\"format\":\"pipemason-report\",\"version\":1,"
             + "\"tool\":{\"name\":\"pipemason\",\"version\":\(JSON.string(Version.text))},\n\"findings\":["
     }
 
-    static func finding(_ finding: Finding, path: Path?) -> String {
+    package static func finding(_ finding: Finding, path: Path?) -> String {
         JSON.object([
             ("path", path.map { JSON.string($0.text) } ?? "null"),
             ("rule", JSON.string(finding.ruleID)),
@@ -24,7 +24,7 @@ enum JSONReport {
         ])
     }
 
-    static func closing(_ tally: Tally, warnings: [String], isComplete: Bool) -> String {
+    package static func closing(_ tally: Tally, warnings: [String], isComplete: Bool) -> String {
         let rules = tally.byCategory.flatMap(\.rules).sorted { $0.id < $1.id }
         let summary = JSON.object([
             ("findings", String(tally.findings)),

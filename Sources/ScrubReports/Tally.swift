@@ -1,31 +1,33 @@
-internal import RedactionKit
-internal import RedactionRules
+package import RedactionKit
+package import RedactionRules
 
 /// Counts of one run. Its size depends on the number of rules, never on the number of findings.
-struct Tally {
-    private(set) var findings = 0
-    private(set) var byRule: [String: RuleCount] = [:]
-    /// Inputs that were read to their end.
-    var inputs = 0
-    /// Inputs that held at least one secret.
-    var inputsWithFindings = 0
-    /// Files that were replaced.
-    var replaced = 0
-    /// Bytes read.
-    var bytes: UInt64 = 0
+package struct Tally {
+    package private(set) var findings = 0
+    package private(set) var byRule: [String: RuleCount] = [:]
+    package init() {}
 
-    struct RuleCount {
-        let category: Rule.Category
-        var count: Int
+    /// Inputs that were read to their end.
+    package var inputs = 0
+    /// Inputs that held at least one secret.
+    package var inputsWithFindings = 0
+    /// Files that were replaced.
+    package var replaced = 0
+    /// Bytes read.
+    package var bytes: UInt64 = 0
+
+    package struct RuleCount {
+        package let category: Rule.Category
+        package var count: Int
     }
 
-    mutating func add(_ finding: Finding) {
+    package mutating func add(_ finding: Finding) {
         findings += 1
         byRule[finding.ruleID, default: RuleCount(category: finding.category, count: 0)].count += 1
     }
 
     /// Categories in the order of their definition, each with its rules, most frequent first.
-    var byCategory: [(category: Rule.Category, count: Int, rules: [(id: String, count: Int)])] {
+    package var byCategory: [(category: Rule.Category, count: Int, rules: [(id: String, count: Int)])] {
         Rule.Category.allCases.compactMap { category in
             let rules = byRule.filter { $0.value.category == category }
                 .map { (id: $0.key, count: $0.value.count) }
