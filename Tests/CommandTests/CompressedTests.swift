@@ -30,7 +30,9 @@ internal import Testing
         }
     }
 
-    @Test(arguments: Format.allCases) func `a compressed file is read and replaced as what it holds`(_ format: Format) throws {
+    @Test(arguments: Format.allCases) func `a compressed file is read and replaced as what it holds`(_ format: Format)
+        throws
+    {
         let path = pack("app.log.1", "line\na \(Samples.token)\n", format)
         let original = directory.bytes("app.log.1")
         #expect(try Child.run(["scrub", path]).text == "line\na \(Samples.mark)\n")
@@ -105,7 +107,9 @@ internal import Testing
         let program =
             "import sys; data = open(sys.argv[1], 'rb').read(); \(code)\n"
             + (target == nil ? "sys.stdout.buffer.write(out)" : "open(sys.argv[2], 'wb').write(out)")
-        guard let child = try? Child(["-c", program, path, target ?? ""], program: "/usr/bin/python3") else { return "" }
+        guard let child = try? Child(["-c", program, path, target ?? ""], program: "/usr/bin/python3") else {
+            return ""
+        }
         return child.finish().text
     }
 }
