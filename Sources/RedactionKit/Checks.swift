@@ -208,6 +208,9 @@ enum Placeholders {
             return second == UInt8(ascii: "{")
         case UInt8(ascii: "@"):
             return second == UInt8(ascii: "{") || second == UInt8(ascii: "@")
+        case .backslash where second == UInt8(ascii: "("):
+            // Swift's interpolation.
+            return true
         default: break
         }
         if text.find("[REDACTED", in: range) != nil || text.findFolded("redacted", in: range) != nil { return true }

@@ -80,7 +80,7 @@ package enum SecretName {
     private static let secret: Set<String> = [
         "PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "PASS", "PWD", "PW", "SECRET", "SECRETS", "TOKEN",
         "CREDENTIAL",
-        "CREDENTIALS", "CREDS", "APIKEY", "PAT", "PSK", "BEARER", "JWT", "MNEMONIC", "AUTHORIZATION", "COOKIE", "OTP",
+        "CREDENTIALS", "CREDS", "APIKEY", "PAT", "PSK", "BEARER", "JWT", "MNEMONIC", "COOKIE", "AUTHORIZATION", "OTP",
     ]
     private static let likely: Set<String> = [
         "KEY", "KEYS", "TOKENS", "AUTH", "DSN", "SALT", "PEPPER", "SEED", "WEBHOOK", "SIGNATURE", "SAS", "PIN",

