@@ -2,6 +2,7 @@
 # make demo       a log of many sources, before and after
 # make test       everything that must hold; .ci/run calls it
 # make test-slow  the long tests of the engine
+# make fuzz       the fuzzers, SECONDS=600 for ten minutes
 # make test-large the memory limits on 1 GiB and 10 GiB streams
 # make help       all targets
 
@@ -14,7 +15,7 @@ DESTDIR ?=
 SWIFT ?= swift
 
 release := .build/release/pipemason
-sources := Sources Tests Fuzz Package.swift Benchmarks/Package.swift Benchmarks/InMemory
+sources := Sources Tests Fuzz Package.swift Benchmarks/Package.swift Benchmarks/InMemory Benchmarks/RedactionBenchmarks
 
 .PHONY: build
 build: deps ## build the program in release mode
@@ -58,6 +59,24 @@ test-slow: deps ## run the long tests of the engine: many random texts, logs byt
 .PHONY: test-large
 test-large: build ## run the memory tests at full size (many minutes)
 	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_LARGE=1 $(SWIFT) test --disable-xctest --filter MemoryTests
+
+SECONDS_OF_FUZZING = $(or $(SECONDS),60)
+
+.PHONY: fuzz
+fuzz: deps ## run all fuzz entry points for SECONDS in all, or TARGETS, with AddressSanitizer
+	PIPEMASON_FUZZ=1 $(SWIFT) build -c release --product Fuzz --scratch-path .build-fuzz --sanitize=fuzzer \
+		-Xswiftc -sanitize=address,fuzzer -Xcc -fsanitize=address,fuzzer-no-link
+	Fuzz/run $(SECONDS_OF_FUZZING) $(TARGETS)
+
+.PHONY: sanitize
+sanitize: deps ## run the engine's tests with AddressSanitizer, and its C code with UndefinedBehaviorSanitizer as well
+	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
+		--filter 'RedactionKitTests|CompressionTests|FuzzTests'
+	Fuzz/sanitize-kernels
+
+.PHONY: bench
+bench: deps ## run the library's benchmarks; Benchmarks/compare runs everything beside its peers
+	cd Benchmarks && $(SWIFT) package benchmark
 
 .PHONY: rules-test
 rules-test: build ## run the samples of the built-in rules

@@ -137,6 +137,19 @@ let package = Package(
             name: "ScrubReports", dependencies: ["CommandSupport", "JSONText", "RedactionKit", "RedactionRules"],
             swiftSettings: swift),
 
+        .target(
+            name: "RedactionFuzz", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"],
+            path: "Fuzz/RedactionFuzz", swiftSettings: swift),
+        // All fuzz entry points, by name.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "RedactionFuzz", "SealingFuzz", "RunFuzz", "RuleFiles", "TerminalText", "ScrubReports", "Compression",
+                "CommandSupport", "JSONText",
+                "RedactionKit", "RedactionRules",
+            ],
+            path: "Fuzz/FuzzTargets", swiftSettings: swift),
+
         // Programs.
         .executableTarget(
             name: "pipemason",
@@ -167,6 +180,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
         .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RedactionFuzz"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(
@@ -186,16 +200,13 @@ let package = Package(
     ]
 )
 
-// Fuzzers are programs without a main function, so they are there only when asked for (Fuzz/README.md).
+// The fuzzer is a program without a main function, so it is there only when asked for (Fuzz/README.md).
 if Context.environment["PIPEMASON_FUZZ"] != nil {
-    package.targets.append(
+    package.targets += [
+        .target(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "FuzzSealing", dependencies: ["SealingFuzz"], path: "Fuzz/FuzzSealing", swiftSettings: lending))
-    package.targets.append(
-        .executableTarget(name: "FuzzRun", dependencies: ["RunFuzz"], path: "Fuzz/FuzzRun", swiftSettings: swift))
-    package.targets.append(
-        .executableTarget(
-            name: "FuzzTerminal", dependencies: ["TerminalText"], path: "Fuzz/FuzzTerminal", swiftSettings: swift))
+            name: "Fuzz", dependencies: ["FuzzTargets", "CLibFuzzer"], path: "Fuzz/FuzzProgram", swiftSettings: swift),
+    ]
 }
 
 // The network side: the control plane and what it is made of. `PIPEMASON_PARTS=filter` leaves it out, dependencies included,

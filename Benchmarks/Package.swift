@@ -10,6 +10,13 @@ let package = Package(
     ],
     targets: [
         .executableTarget(
-            name: "InMemory", dependencies: [.product(name: "RedactionKit", package: "pipemason")], path: "InMemory")
+            name: "InMemory", dependencies: [.product(name: "RedactionKit", package: "pipemason")], path: "InMemory"),
+        .executableTarget(
+            name: "RedactionBenchmarks",
+            dependencies: [
+                .product(name: "RedactionKit", package: "pipemason"), .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "RedactionBenchmarks",
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     ]
 )

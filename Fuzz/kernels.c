@@ -1,0 +1,74 @@
+// Every kernel of the prefilter against the scalar one, on random texts in memory of exactly their size, so that a sanitizer sees
+// each byte that is read beyond them. Fuzz/sanitize-kernels builds and runs it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "CPrefilter.h"
+
+enum { TEXTS = 20000, LONGEST = 700, CAPACITY = 8192 };
+
+static uint64_t state = 1;
+
+static unsigned below(unsigned limit) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % limit;
+}
+
+static const char *const pieces[] = {
+    "PASS", "token", "://", "BEGIN ", "gh\0p_", "eyJ", "aB3dE5gH7jK9mN1p", "41424344", "aGVsbG8g", "@", "%41", "\\u0041", "&#64;",
+    "\x1b[0m", " ", "\n", "=", "\xc3\xa9", ".", "-----", "\"", "password: ", "0123456789abcdef", "++++////",
+};
+
+static size_t scan(const pm_tables *tables, int kernel, const uint8_t *text, size_t from, size_t to, pm_candidate *out) {
+    size_t count = 0, position = from;
+    while (position < to) {
+        size_t next = position;
+        count += pm_scan(tables, kernel, text, position, to, out + count, CAPACITY - count, &next);
+        if (next <= position) abort();
+        position = next;
+    }
+    return count;
+}
+
+int main(void) {
+    static pm_tables tables;
+    static pm_candidate expected[CAPACITY], found[CAPACITY];
+    pm_tables_init(&tables);
+    static const char *const fragments[] = {"pass", "token", "://", "begin "};
+    for (size_t i = 0; i < sizeof fragments / sizeof *fragments; i++)
+        if (pm_tables_add_fragment(&tables, (const uint8_t *)fragments[i], strlen(fragments[i])) < 0) abort();
+    pm_tables_add_anchor(&tables, (const uint8_t *)"ghp");
+    pm_tables_add_anchor(&tables, (const uint8_t *)"eyJ");
+    int best = pm_best_kernel();
+    for (int number = 0; number < TEXTS; number++) {
+        size_t length = below(LONGEST);
+        uint8_t *text = malloc(length ? length : 1);
+        size_t at = 0;
+        while (at < length) {
+            const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+            size_t size = strlen(piece);
+            if (size > length - at) size = length - at;
+            memcpy(text + at, piece, size);
+            at += size;
+            if (below(9) == 0 && at < length) text[at++] = (uint8_t)below(256);
+        }
+        size_t from = length ? below((unsigned)length) : 0;
+        size_t count = scan(&tables, PM_KERNEL_SCALAR, text, from, length, expected);
+        for (int kernel = 1; kernel <= best; kernel++) {
+            size_t other = scan(&tables, kernel, text, from, length, found);
+            // Members, not memory: there may be padding.
+            int same = other == count;
+            for (size_t i = 0; same && i < count; i++)
+                same = expected[i].start == found[i].start && expected[i].end == found[i].end &&
+                       expected[i].kind == found[i].kind && expected[i].flags == found[i].flags && expected[i].id == found[i].id;
+            if (!same) {
+                fprintf(stderr, "kernels: text %d: kernel %d and the scalar one differ\n", number, kernel);
+                return 1;
+            }
+        }
+        free(text);
+    }
+    printf("kernels: %d texts, kernels up to %d agree\n", TEXTS, best);
+    return 0;
+}
