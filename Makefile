@@ -12,9 +12,13 @@ SHELL := /bin/bash
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 SWIFT ?= swift
 
 release := .build/release/pipemason
+server := .build/release/pipemason-server
 sources := Sources Tests Fuzz Package.swift Benchmarks/Package.swift Benchmarks/InMemory Benchmarks/RedactionBenchmarks
 
 .PHONY: build
@@ -51,6 +55,14 @@ unit-test: build peers ## run the test suites
 .PHONY: peers
 peers: ## install the other implementations that the toolkit is tested against
 	@scripts/install-peers.sh
+
+.PHONY: server
+server: deps ## build the control plane in release mode
+	$(SWIFT) build -c release --static-swift-stdlib --product pipemason-server
+
+.PHONY: test-pages
+test-pages: server peers ## look at every page in headless Chromium
+	PIPEMASON_SERVER=$(server) .build/peers/bin/python -W ignore Tests/PageTests/test_pages.py
 
 .PHONY: test-slow
 test-slow: deps ## run the long tests of the engine: many random texts, logs byte by byte, 64 MB lines
@@ -95,23 +107,46 @@ rules: deps ## regenerate the built-in rules from Rules/*.toml
 	$(SWIFT) run -c release rulegen Rules/*.toml -o Sources/CBuiltinRules/builtin.rules
 
 .PHONY: man
-man: build ## regenerate the manual page
+man: build server ## regenerate the manual pages
 	scripts/make-man.py $(release) < docs/man/pipemason.1.in > docs/man/pipemason.1
+	scripts/make-man.py $(server) < docs/man/pipemason-server.8.in > docs/man/pipemason-server.8
 
 .PHONY: check-man
-check-man: build
+check-man: build server
 	@scripts/make-man.py $(release) < docs/man/pipemason.1.in | diff docs/man/pipemason.1 - \
-		|| { echo "docs/man/pipemason.1 is not current: run make man" >&2; exit 1; }
+		&& scripts/make-man.py $(server) < docs/man/pipemason-server.8.in | diff docs/man/pipemason-server.8 - \
+		|| { echo "the manual pages are not current: run make man" >&2; exit 1; }
 
 .PHONY: install
-install: build ## install under PREFIX
+install: build server ## install both programs under PREFIX, with manual pages, completions and systemd units
 	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/pipemason
+	install -D -m 755 $(server) $(DESTDIR)$(PREFIX)/bin/pipemason-server
 	install -D -m 644 docs/man/pipemason.1 $(DESTDIR)$(PREFIX)/share/man/man1/pipemason.1
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	$(release) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pipemason
-	$(release) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pipemason
-	$(release) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pipemason.fish
+	install -D -m 644 docs/man/pipemason-server.8 $(DESTDIR)$(PREFIX)/share/man/man8/pipemason-server.8
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	for shell in bash zsh fish; do \
+		case $$shell in bash) file=$(BASHDIR)/%;; zsh) file=$(ZSHDIR)/_%;; fish) file=$(FISHDIR)/%.fish;; esac; \
+		$(release) completions $$shell > "$(DESTDIR)$${file/\%/pipemason}"; \
+		$(server) --generate-completion-script $$shell > "$(DESTDIR)$${file/\%/pipemason-server}"; \
+	done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in server.service server-backup.service server-backup.timer; do \
+		sed 's|/usr/bin/pipemason|$(PREFIX)/bin/pipemason|' packaging/systemd/pipemason-$$unit \
+			> $(DESTDIR)$(PREFIX)/lib/systemd/system/pipemason-$$unit; \
+	done
+	install -D -m 644 packaging/systemd/pipemason-server.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pipemason-server.conf
+	[ -e $(DESTDIR)/etc/pipemason-server/server.toml ] \
+		|| install -D -m 644 packaging/server.toml $(DESTDIR)/etc/pipemason-server/server.toml
+
+.PHONY: deb
+deb: build server ## make Debian packages of both programs in .build/deb
+	rm -rf .build/deb .build/stage
+	$(MAKE) --no-print-directory install DESTDIR=.build/stage PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions >/dev/null
+	scripts/make-deb.sh .build/stage .build/deb
+
+.PHONY: test-deb
+test-deb: deb ## install the packages, use them, remove them; needs root
+	scripts/test-deb.sh .build/deb
 
 .PHONY: clean
 clean: ## remove what was built

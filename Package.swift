@@ -219,6 +219,7 @@ if parts != "filter" {
     package.dependencies += [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -267,10 +268,23 @@ if parts != "filter" {
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: lending),
+        .target(name: "CWebAssets", exclude: ["assets"]),
+        .target(
+            name: "ServerWeb",
+            dependencies: [
+                "ServerKit", "ServerStore", "CWebAssets", "TerminalText", "RunModel", "RunPlayback", "OpenSSLEngine",
+                "TextEncodings",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: lending),
         .executableTarget(
             name: "pipemason-server",
             dependencies: [
-                "ServerLaunch", "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit", "SealingCommands",
+                "ServerLaunch", "ServerWeb", "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit",
+                "SealingCommands",
                 "OpenSSLEngine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -299,6 +313,16 @@ if parts != "filter" {
             dependencies: [
                 "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "Gzip", "RunModel", "SealingKit",
                 "OpenSSLEngine", "JSONText", "TextEncodings",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: lending),
+        .testTarget(
+            name: "ServerWebTests",
+            dependencies: [
+                "ServerTestSupport", "ServerWeb", "ServerKit", "ServerStore", "RunModel", "CWebAssets", "TerminalText",
+                "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the independent implementations that the crypto toolkit is tested against, if they are missing: Debian's
-# `age`, and PyPI's `cryptography` (50 is the first with Cobblestone) in a virtual environment under .build/peers.
+# Installs what the tests hold ours against, if it is missing: Debian's `age`, and PyPI's `cryptography` (50 is the first with
+# Cobblestone) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,8 @@ root=()
 missing=()
 command -v age >/dev/null || missing+=(age)
 command -v script >/dev/null || missing+=(bsdutils)
+command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+command -v chromedriver >/dev/null || missing+=(chromium-driver)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive
@@ -21,4 +23,7 @@ if ! "$peers/bin/python" -c 'import cryptography.cobblestone' 2>/dev/null; then
     rm -rf "$peers"
     python3 -m venv "$peers"
     "$peers/bin/pip" install -q --disable-pip-version-check 'cryptography>=50'
+fi
+if ! "$peers/bin/python" -c 'import selenium, axe_core_python' 2>/dev/null; then
+    "$peers/bin/pip" install -q --disable-pip-version-check 'selenium>=4' axe-core-python
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the manual page from what the program says about itself.
+"""Writes a manual page from what its program says about itself.
 
     make-man.py PROGRAM < docs/man/pipemason.1.in > docs/man/pipemason.1
 
@@ -73,7 +73,7 @@ def main():
     version = subprocess.run([sys.argv[1], "--version"], check=True, capture_output=True, text=True).stdout.strip()
     page = sys.stdin.read()
     page = page.replace("@VERSION@", version)
-    page = page.replace("@COMMANDS@", "\n".join(render(root, ["pipemason"])))
+    page = page.replace("@COMMANDS@", "\n".join(render(root, [root["commandName"]])))
     sys.stdout.write(page)
 
 

@@ -21,6 +21,14 @@ package enum TerminalHTML {
         }
     }
 
+    /// Appends text that came from somebody else and is no output: as `append(text:to:)`, and characters that have no shape or change the
+    /// order of others by name.
+    package static func append(visible text: some StringProtocol, to html: inout [UInt8]) {
+        for scalar in text.unicodeScalars {
+            append(text: scalar.visibleLabel ?? String(scalar), to: &html)
+        }
+    }
+
     private static func append(_ run: TerminalRun, to html: inout [UInt8]) {
         var classes = run.style.classes
         switch run.kind {

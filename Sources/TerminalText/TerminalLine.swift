@@ -134,7 +134,7 @@ private struct Placeholder {
 extension Unicode.Scalar {
     /// What to show for a character that has no shape of its own, or that changes the order or the meaning of those around it:
     /// controls, bidirectional controls (UAX #9, 2), line separators, tags.
-    fileprivate var visibleLabel: String? {
+    var visibleLabel: String? {
         switch value {
         case 0x09: nil
         case 0x00...0x1F: String(Unicode.Scalar(0x2400 + value) ?? "?")

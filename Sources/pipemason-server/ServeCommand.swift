@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import ServerLaunch
+internal import ServerWeb
 
 /// `pipemason-server serve`.
 struct ServeCommand: AsyncParsableCommand {
@@ -13,7 +14,8 @@ struct ServeCommand: AsyncParsableCommand {
         try await handlingErrors {
             let configuration = try options.configuration()
             let metrics = try Server.bootstrap(configuration)
-            try await Server(configuration).run(metrics) { line in
+            let server = Server(configuration, pages: ErrorPages()) { $0.addPages() }
+            try await server.run(metrics) { line in
                 FileHandle.standardOutput.write(Data("pipemason-server: \(line)\n".utf8))
             }
         }

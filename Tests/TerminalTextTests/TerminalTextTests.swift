@@ -165,8 +165,9 @@ struct TerminalTextTests {
 
     @Test func `a prompt is there before its line ends`() {
         var text = TerminalText()
-        text.write(("Pass" + "word: ").utf8)
-        #expect(text.openLine?.runs.map(\.text) == ["Password: "])
+        let prompt = "Pass" + "word: "
+        text.write(prompt.utf8)
+        #expect(text.openLine?.runs.map(\.text) == [prompt])
         #expect(text.takeLines().isEmpty)
         text.write("\r\n".utf8)
         #expect(text.openLine == nil)

@@ -61,8 +61,7 @@ extension Routes {
             var days = current.retentionDays
             if body.has("retention_days") { days = try body.optionalInteger("retention_days", in: 1...36_500) }
             try body.finish()
-            try call.plane.scrubber.require(name, field: "name")
-            try await call.store.updateOrganization(call.scope, name: name, retentionDays: days, now: call.now)
+            try await call.plane.updateOrganization(call.scope, name: name, retentionDays: days)
             return call.json(document(try await call.store.organization(call.scope)))
         }
 
@@ -129,6 +128,12 @@ extension Routes {
 }
 
 extension ControlPlane {
+    /// Changes the organization's name and how long its runs are kept; nil keeps them.
+    package func updateOrganization(_ scope: Scope, name: String, retentionDays: Int?) async throws {
+        try scrubber.require(name, field: "name")
+        try await store.updateOrganization(scope, name: name, retentionDays: retentionDays, now: now())
+    }
+
     /// Changes a member's role. An admin can neither make nor unmake an owner.
     package func setRole(_ scope: Scope, of user: UserID, to role: Role) async throws -> Bool {
         guard let member = try await store.member(scope, user) else { return false }
