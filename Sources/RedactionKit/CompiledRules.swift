@@ -24,6 +24,21 @@ final class CompiledRules: Sendable {
         /// An anchor that may stand in the middle of a token.
         case inner
         case pattern(Int)
+
+        /// What the prefilter asks of a place before it reports it.
+        var screen: pm_screen {
+            switch self {
+            case .assignment: PM_SCREEN_ASSIGNMENT
+            case .url: PM_SCREEN_URL
+            case .keyBlock: PM_SCREEN_KEY_BLOCK
+            case .authorization: PM_SCREEN_AUTHORIZATION
+            case .bearer: PM_SCREEN_BEARER
+            case .cookie: PM_SCREEN_COOKIE
+            case .userOption, .passwordOption: PM_SCREEN_COMMAND
+            case .manifest: PM_SCREEN_MANIFEST
+            case .keyLines, .identifiedBy, .jwk, .inner, .pattern: PM_SCREEN_NONE
+            }
+        }
     }
 
     /// A rule's literal and whether anything may stand before it.
@@ -56,7 +71,6 @@ final class CompiledRules: Sendable {
     let keyMember: Int?
     /// First bytes of `contextRules`.
     let contextFirst: [Bool]
-    let providers: ProviderIndex
     let hasProviders: Bool
     let hasInnerAnchors: Bool
     /// Lower-case keywords of users' rules, all of them and by rule.
@@ -86,12 +100,12 @@ final class CompiledRules: Sendable {
     /// Owns the C tables.
     final class TablesBox: @unchecked Sendable {
         // @unchecked: filled before the box is shared, read-only afterwards.
-        let pointer: UnsafeMutablePointer<pm_tables>
+        let pointer: OpaquePointer
         init() {
-            pointer = .allocate(capacity: 1)
-            pm_tables_init(pointer)
+            guard let made = pm_tables_create() else { fatalError("out of memory") }
+            pointer = made
         }
-        deinit { pointer.deallocate() }
+        deinit { pm_tables_destroy(pointer) }
     }
 
     init(_ set: RuleSet) throws(RedactionError) {
@@ -123,18 +137,18 @@ final class CompiledRules: Sendable {
         }
         keyMember = rules.firstIndex { $0.detector == .assignment && $0.id.hasSuffix("secret") }
         hasProviders = provider != nil && !set.providers.isEmpty
-        providers = ProviderIndex(hasProviders ? set.providers : [])
 
         // Anchors.
         let tables = TablesBox()
         var anchors: [Anchor] = []
         var heads: [UInt32: Int32] = [:]
         var contexts: [(literal: [UInt8], rule: Int)] = []
-        func addAnchor(_ bytes: [UInt8], rule: Int, isInner: Bool) {
+        func addAnchor(_ bytes: [UInt8], rule: Int, isInner: Bool, followers: PatternHints.Followers) {
             let key = Self.key(bytes[0], bytes[1], bytes[2])
             anchors.append(Anchor(bytes: bytes, rule: rule, isInner: isInner, next: heads[key] ?? -1))
             heads[key] = Int32(anchors.count - 1)
-            bytes.withUnsafeBufferPointer { pm_tables_add_anchor(tables.pointer, $0.baseAddress) }
+            var set = followers.set.value
+            pm_tables_add_anchor(tables.pointer, bytes, bytes.count, &set, followers.count)
         }
         for (index, rule) in rules.enumerated() where rule.detector == .token {
             for anchor in rule.anchors {
@@ -142,13 +156,30 @@ final class CompiledRules: Sendable {
                 guard bytes.count >= 3 else {
                     throw RedactionError(.invalidRule, rule: rule.id, "an anchor needs at least 3 bytes")
                 }
-                addAnchor(bytes, rule: index, isInner: rule.inner)
+                addAnchor(
+                    bytes, rule: index, isInner: rule.inner,
+                    followers: PatternHints.followers(of: anchor, in: rule.regex ?? ""))
             }
-            for context in rule.contexts { contexts.append((Array(context.utf8), index)) }
+            for context in rule.contexts {
+                let bytes = Array(context.utf8)
+                contexts.append((bytes, index))
+                let (before, first) = PatternHints.context(rule.regex ?? "")
+                var start = first.value
+                pm_tables_add_context(tables.pointer, bytes, bytes.count, before.map(\.value), &start)
+            }
         }
         if let jwt {
-            for anchor in ["eyJ", "ewo", "eyA", "ewk", "ewog", "v1.", "v2.", "v3.", "v4."] {
-                addAnchor(Array(anchor.utf8), rule: jwt, isInner: false)
+            // The shortest header has ten digits; a PASETO says what it is for.
+            for anchor in ["eyJ", "ewo", "eyA", "ewk", "ewog"] {
+                addAnchor(
+                    Array(anchor.utf8), rule: jwt, isInner: false,
+                    followers: (ByteSet { $0.isBase64 }, JWTShape.minimumHeader - anchor.utf8.count))
+            }
+            for version in 1...4 {
+                for purpose in ["local", "public"] {
+                    addAnchor(
+                        Array("v\(version).\(purpose).".utf8), rule: jwt, isInner: false, followers: (.all, 0))
+                }
             }
         }
         hasInnerAnchors = anchors.contains { $0.isInner }
@@ -226,8 +257,7 @@ final class CompiledRules: Sendable {
                 if !families[shared].contains(item.family) { families[shared].append(item.family) }
                 continue
             }
-            let id = bytes.withUnsafeBufferPointer { pm_tables_add_fragment(tables.pointer, $0.baseAddress, $0.count) }
-            guard id == fragments.count else {
+            guard bytes.count >= 3, fragments.count < Int(PM_MAXIMUM_FRAGMENTS) else {
                 throw RedactionError(
                     .tooManyKeywords, rule: nil,
                     bytes.count < 3
@@ -250,6 +280,23 @@ final class CompiledRules: Sendable {
             }
             return found.sorted { $0.bytes.count > $1.bytes.count }
         }
+        for (id, fragment) in fragments.enumerated() {
+            // Beyond the table's room for screens, every place counts.
+            let screens =
+                families[id].count <= Int(PM_FRAGMENT_SCREENS)
+                ? families[id].map { UInt8($0.screen.rawValue) } : [UInt8(PM_SCREEN_NONE.rawValue)]
+            pm_tables_add_fragment(tables.pointer, fragment, fragment.count, screens, screens.count)
+            for word in self.words[id] {
+                let minimum = rules[word.rule].category == .password ? 4 : 8
+                pm_tables_add_word(
+                    tables.pointer, Int32(id), word.bytes, word.bytes.count, word.offset, minimum)
+            }
+        }
+        if hasProviders { Self.addProviders(set.providers, to: tables) }
+        if email != nil {
+            for label in Scanner.pseudoDomains { pm_tables_add_pseudo_domain(tables.pointer, label, label.utf8.count) }
+        }
+        pm_tables_finish(tables.pointer)
         self.tables = tables
         patterns = Mutex([:])
         var paths: [Int: Pattern] = [:]
@@ -267,6 +314,19 @@ final class CompiledRules: Sendable {
         var allowlists: [CompiledAllowlists?] = []
         for rule in rules { allowlists.append(try CompiledAllowlists(rule: rule, global: set.allowlists)) }
         self.allowlists = allowlists
+    }
+
+    private static func addProviders(_ providers: [Provider], to tables: TablesBox) {
+        for provider in providers {
+            pm_tables_add_provider(tables.pointer, provider.weak ? 1 : 0)
+            for keyword in provider.keywords where keyword.utf8.count >= 3 {
+                pm_tables_add_provider_word(tables.pointer, keyword, keyword.utf8.count)
+            }
+            for shape in provider.shapes {
+                pm_tables_add_provider_shape(
+                    tables.pointer, shape.minimum, max(shape.minimum, shape.maximum), shape.alphabet.bit)
+            }
+        }
     }
 
     @inline(__always)
@@ -404,5 +464,21 @@ extension Text {
             if i == word.count { return true }
         }
         return false
+    }
+}
+
+extension TokenShape.Alphabet {
+    /// The prefilter's bit for it.
+    var bit: pm_alphabet {
+        switch self {
+        case .digits: PM_DIGITS
+        case .hex: PM_HEX
+        case .lowerAlnum: PM_LOWER_ALNUM
+        case .upperAlnum: PM_UPPER_ALNUM
+        case .base62: PM_BASE62
+        case .base64: PM_BASE64
+        case .base64url: PM_BASE64URL
+        case .dotted: PM_DOTTED
+        }
     }
 }

@@ -36,7 +36,7 @@ final class Scanner {
     /// Takes the place of the prefilter, in tests; see `ReferenceScanner`.
     var examiner: ((Scanner, inout Pass) -> Void)?
 
-    private static let candidateCapacity = 4096
+    private static let candidateCapacity = 2 * Int(PM_MINIMUM_CAPACITY)
 
     /// Whether each byte may stand within a placeholder of ours.
     private let placeholderBytes: [Bool]
@@ -87,7 +87,10 @@ final class Scanner {
                 case PM_ESCAPE: if !pass.isInBlock(start) { escape(&pass, at: start) }
                 default:
                     if !pass.isInBlock(start) {
-                        for family in rules.families[Int(candidate.id)] {
+                        let families = rules.families[Int(candidate.id)]
+                        // One bit a family, if the prefilter had room to ask for each.
+                        let all = families.count > Int(PM_FRAGMENT_SCREENS)
+                        for (bit, family) in families.enumerated() where all || candidate.flags >> bit & 1 != 0 {
                             fragment(&pass, family, Int(candidate.id), start)
                         }
                     }
@@ -219,57 +222,13 @@ final class Scanner {
         if end - start >= Int(PM_MINIMUM_RUN) { examine(&pass, start, end, flags: UInt8(PM_RUN_ALL.rawValue)) }
     }
 
-    /// Bytes that begin no secret when they begin a run.
-    @inline(__always)
-    func isLeadingPunctuation(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "="), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"),
-            UInt8(ascii: "+"), UInt8(ascii: "-"):
-            true
-        default: false
-        }
-    }
-
     func holdsJWT(_ text: Text, _ start: Int, _ end: Int) -> Bool { text.find("eyJ", in: start..<end) != nil }
 
     /// Where the token text of a run really begins: after punctuation that begins no secret, and after the tail of an
     /// escape (`\n`, `%20`, `\u0022`, a colour) whose last characters are token characters too.
+    @inline(__always)
     func unitStart(_ text: Text, _ start: Int, _ end: Int) -> Int {
-        var start = start
-        let before = text.at(start - 1)
-        if before == .backslash, start < end {
-            let first = text[start]
-            if first == UInt8(ascii: "u"), start + 5 <= end, (1...4).allSatisfy({ text[start + $0].isHex }) {
-                start += 5
-            } else if first == UInt8(ascii: "x"), start + 3 <= end, text[start + 1].isHex, text[start + 2].isHex {
-                start += 3
-            } else if "nrtbfv0ae/".utf8.contains(first) {
-                start += 1
-            }
-        } else if before == UInt8(ascii: "%"), start + 2 <= end, text[start].isHex, text[start + 1].isHex {
-            start += 2
-        } else if before == UInt8(ascii: "[") || before == UInt8(ascii: ";") || before == UInt8(ascii: "?")
-            || before == UInt8(ascii: ":"),
-            let final = sequenceEnd(text, parameterAt: start, limit: end)
-        {
-            start = final
-        }
-        while start < end, isLeadingPunctuation(text[start]) { start += 1 }
-        return start
-    }
-
-    /// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte.
-    private func sequenceEnd(_ text: Text, parameterAt index: Int, limit: Int) -> Int? {
-        var i = index - 1
-        let floor = max(0, index - 24)
-        while i >= floor, text[i] != .escape {
-            guard text[i].isDigit || ";[?:".utf8.contains(text[i]) else { return nil }
-            i -= 1
-        }
-        guard i >= floor, text.at(i + 1) == UInt8(ascii: "[") else { return nil }
-        var j = index
-        while j < limit, text[j].isDigit { j += 1 }
-        return j < limit && text[j].isLetter ? j + 1 : nil
+        pm_unit_start(text.base, text.count, start, end)
     }
 
     /// One piece of token text. `isCut`: the run goes on after `end`.
@@ -280,32 +239,22 @@ final class Scanner {
         if flags & UInt8(PM_RUN_ANCHOR.rawValue) != 0 {
             tried.removeAll(keepingCapacity: true)
             let checksInner = flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors
-            let anchors = rules.tables.pointer
             var i = start
             var jwtEnd = start
-            while i + 3 <= end {
-                if i > start, text[i - 1].isAlnum, !checksInner {
-                    i += 1
-                    continue
-                }
-                let key = CompiledRules.key(text[i], text[i + 1], text[i + 2])
-                let hash = (key &* 0x9E37_79B1) >> 16
-                let row = withUnsafePointer(to: &anchors.pointee.anchors) {
-                    UnsafeRawPointer($0).load(fromByteOffset: Int(hash >> 6) * 8, as: UInt64.self)
-                }
-                if row >> UInt64(hash & 63) & 1 != 0 {
-                    var jwtFound = false
-                    rules.forEachAnchor(in: text, at: i, until: end) { anchor in
-                        if !anchor.isInner, !isBoundary(text, i, start) { return }
-                        if anchor.rule == rules.jwt {
-                            jwtFound = i >= jwtEnd
-                        } else if !tried.contains(anchor.rule) {
-                            tried.append(anchor.rule)
-                        }
+            while true {
+                i = pm_find_anchor(rules.tables.pointer, text.base, i, end, checksInner ? 1 : 0)
+                guard i < end else { break }
+                var jwtFound = false
+                rules.forEachAnchor(in: text, at: i, until: end) { anchor in
+                    if !anchor.isInner, !isBoundary(text, i, start) { return }
+                    if anchor.rule == rules.jwt {
+                        jwtFound = i >= jwtEnd
+                    } else if !tried.contains(anchor.rule) {
+                        tried.append(anchor.rule)
                     }
-                    // Other anchors inside it count.
-                    if jwtFound { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
                 }
+                // Other anchors inside it count.
+                if jwtFound { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
                 i += 1
             }
             for rule in tried { token(&pass, rule: rule, start, end, isCut: isCut) }
@@ -319,7 +268,7 @@ final class Scanner {
             if flags & UInt8(PM_RUN_BASE64_TEXT.rawValue) != 0 { base64(&pass, start, end) }
             if flags & UInt8(PM_RUN_HEX_TEXT.rawValue) != 0 { hexadecimal(&pass, start, end) }
         }
-        if flags & UInt8(PM_RUN_MIXED.rawValue) != 0, rules.hasProviders, !isCut { providerToken(&pass, start, end) }
+        if flags & UInt8(PM_RUN_PROVIDER.rawValue) != 0, rules.hasProviders, !isCut { providerToken(&pass, start, end) }
     }
 
     /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape.

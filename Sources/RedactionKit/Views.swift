@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// Encoded text, decoded and scanned again: escapes, base64, hexadecimal, UTF-16.
 ///
 /// Each view maps offsets back, so that the *encoded* span is redacted. Nested views are bounded by `Limits.nesting`,
@@ -259,33 +261,19 @@ extension Scanner {
 
     // MARK: - Base64 and hexadecimal
 
-    /// Groups of a stretch that must decode to text before it is scanned.
-    private static let minimumGroups = 4
-
     /// Decodes the stretches of a run that are base64 of text, at each of the four alignments.
     func base64(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
-        for phase in 0..<4 {
+        for phase in 0..<4 where start + phase < end {
             var i = start + phase
-            while i + 4 <= end {
-                var j = i
-                while j + 4 <= end, isTextGroup(text, j) { j += 4 }
-                if (j - i) / 4 >= Self.minimumGroups {
-                    decodeBase64(&pass, i, j, end)
-                    i = j
-                }
-                i = max(i + 4, j + 4)
+            var stretchEnd = i
+            while true {
+                i = pm_find_base64_text(text.base, i, end, &stretchEnd)
+                guard i < end else { break }
+                decodeBase64(&pass, i, stretchEnd, end)
+                i = min(stretchEnd + 4, end)
             }
         }
-    }
-
-    /// Whether the four digits decode to three bytes of ASCII text (or of UTF-16 of it).
-    private func isTextGroup(_ text: Text, _ i: Int) -> Bool {
-        guard let a = text[i].sextet, let b = text[i + 1].sextet, let c = text[i + 2].sextet, text[i + 3].isBase64
-        else { return false }
-        let high = b & 15
-        return ((8...31).contains(a) || a == 0 || a == 2 || a == 3) && (high == 0 || (2...7).contains(high))
-            && c & 3 < 2
     }
 
     private func decodeBase64(_ pass: inout Pass, _ start: Int, _ stretchEnd: Int, _ runEnd: Int) {
@@ -313,20 +301,19 @@ extension Scanner {
     /// Decodes the stretches of a run that are hexadecimal of text.
     func hexadecimal(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
-        for phase in 0..<2 {
+        for phase in 0..<2 where start + phase < end {
             var i = start + phase
-            while i + 2 <= end {
+            var stretchEnd = i
+            while true {
+                i = pm_find_hex_text(text.base, i, end, &stretchEnd)
+                guard i < end else { break }
                 var view = View(.hexadecimal(i))
-                var j = i
-                while j + 2 <= end, text[j].isHex, text[j + 1].isHex {
-                    let byte = text[j].hexValue << 4 | text[j + 1].hexValue
-                    guard byte >= 0x20 && byte < 0x7f || byte == .lineFeed || byte == .tab || byte == .carriageReturn
-                    else { break }
-                    view.bytes.append(byte)
-                    j += 2
+                view.bytes.reserveCapacity((stretchEnd - i) / 2)
+                for j in stride(from: i, to: stretchEnd, by: 2) {
+                    view.bytes.append(text[j].hexValue << 4 | text[j + 1].hexValue)
                 }
-                if view.bytes.count >= 10 { scanView(view, &pass, reason: .decodedHex) }
-                i = max(i + 2, j + 2)
+                scanView(view, &pass, reason: .decodedHex)
+                i = min(stretchEnd + 2, end)
             }
         }
     }

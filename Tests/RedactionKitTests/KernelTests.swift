@@ -1,6 +1,8 @@
 internal import CPrefilter
 internal import Testing
 
+@testable internal import RedactionKit
+
 /// Each kernel of the prefilter yields what its slow twin yields, at every offset and length.
 @Suite("Prefilter kernels")
 struct KernelTests {
@@ -12,22 +14,25 @@ struct KernelTests {
         let id: UInt16
     }
 
-    /// Candidates of `text` from `from` on, by one kernel.
-    private func scan(_ text: [UInt8], from: Int, to: Int, kernel: Int32) -> [Candidate] {
-        let tables = UnsafeMutablePointer<pm_tables>.allocate(capacity: 1)
-        defer { tables.deallocate() }
-        pm_tables_init(tables)
-        for fragment in ["pass", "token", "://", "begin "] {
-            let bytes = Array(fragment.utf8)
-            #expect(pm_tables_add_fragment(tables, bytes, bytes.count) >= 0)
-        }
-        for anchor in ["ghp", "eyJ", "AKI"] { pm_tables_add_anchor(tables, Array(anchor.utf8)) }
-        var room = [pm_candidate](repeating: pm_candidate(), count: 4096)
+    /// Kernels that this processor runs, but for the slow twin.
+    static let kernels = (PM_KERNEL_SSSE3.rawValue..<UInt32(PM_KERNEL_COUNT)).map(Int32.init)
+        .filter { pm_has_kernel($0) != 0 }
+    private static let scalar = Int32(PM_KERNEL_SCALAR.rawValue)
+
+    /// Candidates of `text` from `from` on, by one kernel, with the tables of the built-in rules.
+    private func scan(_ text: [UInt8], from: Int, kernel: Int32) -> [Candidate] {
+        let tables = Shared.standard.rules.tables.pointer
+        let capacity = Int(PM_MINIMUM_CAPACITY)
+        var room = [pm_candidate](repeating: pm_candidate(), count: capacity)
         var found: [Candidate] = []
         var position = from
-        while position < to {
+        // No byte behind the end: a kernel that reads one is told by the sanitizer.
+        let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, text.count))
+        defer { copy.deallocate() }
+        copy.initialize(from: text, count: text.count)
+        while position < text.count {
             var next = 0
-            let count = pm_scan(tables, kernel, text, position, to, &room, room.count, &next)
+            let count = pm_scan(tables, kernel, copy, position, text.count, &room, capacity, &next)
             found += room[0..<count].map {
                 Candidate(start: $0.start, end: $0.end, kind: $0.kind, flags: $0.flags, id: $0.id)
             }
@@ -36,34 +41,76 @@ struct KernelTests {
         return found
     }
 
-    @Test func `the best kernel agrees with the scalar one on mixed text`() {
-        var state: UInt64 = 1
-        func random(_ limit: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % limit
-        }
-        let pieces = [
-            "PASS", "token", "://", "BEGIN ", "gh" + "p_", "ey" + "J", "aB3dE5gH7jK9mN1p", "41424344", "aGVsbG8g", "@",
-            "%41", "\\u0041", "&#64;", "\u{1b}[0m", "\0a\0", " ", "\n", "=", "é", ".",
-        ]
-        for _ in 0..<300 {
+    @Test func `this processor has a kernel`() {
+        #expect(pm_has_kernel(pm_best_kernel()) != 0)
+        #expect(pm_has_kernel(Self.scalar) != 0)
+        #expect(pm_has_kernel(Int32(PM_KERNEL_COUNT)) == 0)
+    }
+
+    @Test(arguments: kernels)
+    func `agrees on random texts`(kernel: Int32) {
+        var random = SplitMix(seed: 1)
+        for _ in 0..<200 {
             var text: [UInt8] = []
-            for _ in 0..<random(60) { text += Array(pieces[random(pieces.count)].utf8) }
-            if text.isEmpty { continue }
-            let from = random(text.count)
-            let scalar = scan(text, from: from, to: text.count, kernel: Int32(PM_KERNEL_SCALAR.rawValue))
-            #expect(scan(text, from: from, to: text.count, kernel: pm_best_kernel()) == scalar)
+            while text.count < 300 { text += TextGenerator.text(with: &random) }
+            let from = random.below(text.count)
+            #expect(scan(text, from: from, kernel: kernel) == scan(text, from: from, kernel: Self.scalar))
         }
     }
 
-    @Test func `every offset and every byte`() {
-        let text =
-            Array(repeating: Array(UInt8(0)...255), count: 2).flatMap { $0 }
-            + Array(("x tok" + "en=gh" + "p_aB3dE5gH7jK9mN1pQ3").utf8)
+    @Test(.tags(.corpus), arguments: kernels, Repository.logs)
+    func `agrees on logs`(kernel: Int32, log: LogCase) {
+        #expect(scan(log.input, from: 0, kernel: kernel) == scan(log.input, from: 0, kernel: Self.scalar))
+    }
+
+    @Test(arguments: kernels)
+    func `agrees at every offset and alignment, on every byte`(kernel: Int32) {
+        let parts = [
+            "x api tok<cut>en=gh<cut>p_aB3dE5gH7jK9mN1pQ3aB3dE5gH7jK9mN1pQ3 ",
+            "mailgun k<cut>ey = 3f9ac1e85b7d2046<cut>a8c0e1f3b5d79284\n",
+            "dXNlcm5hbWU6<cut>cGFzc3dvcmQ= 4142434445464748494a4b4c a<cut>@example.com https://u:p<cut>@h ",
+        ]
+        var text: [UInt8] = Array(0...255)
+        text += text
+        for part in parts { text += Array(part.joined.utf8) }
         for from in 0..<130 {
-            let scalar = scan(text, from: from, to: text.count, kernel: Int32(PM_KERNEL_SCALAR.rawValue))
-            #expect(!scalar.isEmpty)
-            #expect(scan(text, from: from, to: text.count, kernel: pm_best_kernel()) == scalar)
+            for end in [text.count, text.count - from % 67] {
+                let part = Array(text[..<end])
+                let scalar = scan(part, from: from, kernel: Self.scalar)
+                #expect(!scalar.isEmpty)
+                #expect(scan(part, from: from, kernel: kernel) == scalar)
+            }
         }
+    }
+
+    @Test(arguments: kernels)
+    func `runs across chunks and full buffers`(kernel: Int32) {
+        for text in [
+            Array(repeating: UInt8(ascii: "@"), count: 20_000),
+            Array(String(repeating: "a<cut>@b.cd ".joined, count: 3000).utf8),
+            Array(repeating: UInt8(ascii: "A"), count: 5000) + Array("=b x".utf8),
+            Array(String(repeating: "%41\\u0041&amp;", count: 1000).utf8),
+        ] {
+            #expect(scan(text, from: 3, kernel: kernel) == scan(text, from: 3, kernel: Self.scalar))
+        }
+    }
+
+    @Test func `what pattern sources say about followers and look-behinds`() {
+        let plain = PatternHints.followers(of: "abc_", in: "abc_[A-Za-z0-9]{36,1200}")
+        #expect(plain.count == 36)
+        #expect(plain.set.value.bits.0 == 0x03ff_0000_0000_0000)
+        let choice = PatternHints.followers(
+            of: "a.b", in: #"(?<![_-])(?:x_|a\.b)(?=[a-z]{0,64}[0-9])[0-9a-f]{32}(?![a-z])"#)
+        #expect(choice.count == 32)
+        #expect(PatternHints.followers(of: "b_", in: "ab_[0-9]{5}").count == 0)
+        #expect(PatternHints.followers(of: "ab", in: "abc?[0-9]{5}").count == 0)
+        #expect(PatternHints.followers(of: "ab", in: "ab[0-9]*").count == 0)
+        #expect(PatternHints.followers(of: "ab", in: "ab[^0-9]{5}").count == 0)
+        let (before, first) = PatternHints.context(#"(?<=[0-9]{2}\|)x"#)
+        #expect(before[0].value.bits.1 == 1 << 60)
+        #expect(before[1].value.bits.0 == 0x03ff_0000_0000_0000)
+        #expect(before[3].value.bits.0 == .max)
+        #expect(first.value.bits.1 == 1 << 56)
+        #expect(PatternHints.context("x").before.allSatisfy { $0.value.bits.2 == .max })
     }
 }

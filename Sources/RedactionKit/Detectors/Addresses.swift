@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// Electronic mail addresses: RFC 5321 and RFC 6531 as they are used, found at the `@` and followed both ways.
 extension Scanner {
     /// RFC 5321, 4.5.3.1.1: octets of a local part.
@@ -137,12 +139,12 @@ extension Scanner {
             // `user@example.com-suffix`: the domain may end at the hyphen.
             return nil
         }
-        if Self.isPseudoDomain(text, label) { return nil }
+        if pm_is_pseudo_domain(rules.tables.pointer, text.base + label.lowerBound, label.count) != 0 { return nil }
         return end
     }
 
     /// Last labels that are no top-level domain: names of files, of systemd units, of private networks.
-    private static let pseudoDomains: Set<String> = [
+    static let pseudoDomains = [
         "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "css", "scss", "less", "js", "mjs", "cjs", "ts",
         "jsx", "tsx", "map",
         "json", "jsonl", "html", "htm", "xml", "yaml", "yml", "md", "txt", "log", "py", "pyc", "rb", "java", "class",
@@ -156,11 +158,6 @@ extension Scanner {
         "node",
         "default", "prod", "staging", "latest", "git", "bundle", "wasm", "node_modules", "tf", "tfvars", "env",
     ]
-
-    private static func isPseudoDomain(_ text: Text, _ label: Range<Int>) -> Bool {
-        guard label.count <= 12 else { return false }
-        return pseudoDomains.contains(String(decoding: text.raw(label).lazy.map(lower), as: UTF8.self))
-    }
 
     /// Whether the `@` at `index` ends the user part of a URL: after `://` with no `/` between, but for one that stands
     /// in an unescaped password.
@@ -203,17 +200,7 @@ extension Scanner {
         }
         if index - start == 3, text.hasFolded("git", at: start) { return true }
         let lineStart = text.lineStart(before: start, limit: 160)
-        var i = lineStart
-        while i + 4 <= start {
-            if i == lineStart || text[i - 1].isWhitespace || text[i - 1] == UInt8(ascii: "/"),
-                text[i] == UInt8(ascii: "s") || text[i] == UInt8(ascii: "r") || text[i] == UInt8(ascii: "m")
-            {
-                let verbs: [StaticString] = ["ssh ", "scp ", "sftp ", "rsync ", "mosh ", "ssh-copy-id ", "sshfs "]
-                for verb in verbs where text.has(verb, at: i) { return true }
-            }
-            i += 1
-        }
-        return false
+        return pm_has_remote_command(text.base, text.count, lineStart, start) != 0
     }
 
     // MARK: - Letters beyond ASCII

@@ -1,51 +1,41 @@
+internal import CPrefilter
 internal import PatternEngine
 internal import RedactionRules
 
 /// Tokens that only their surroundings tell: a provider's name before them, a Kubernetes Secret, a private JWK.
 extension Scanner {
-    /// A run with digits and letters in it: a provider's token, if the provider is named before it.
+    /// Token text in which a provider's token may stand, if the provider is named before it (`pm_find_provider`).
     func providerToken(_ pass: inout Pass, _ start: Int, _ end: Int) {
         guard let rule = rules.provider else { return }
         let text = pass.text
-        // The value is what stands behind the last `=` that is no padding.
-        var valueStart = start
-        var i = end - 1
-        while i > start, text[i] == UInt8(ascii: "=") { i -= 1 }
-        while i > start, text[i] != UInt8(ascii: "=") { i -= 1 }
-        if text[i] == UInt8(ascii: "="), i > start || text[start] == UInt8(ascii: "=") { valueStart = i + 1 }
-        var valueEnd = end
-        while valueEnd > valueStart, text[valueEnd - 1] == UInt8(ascii: ".") { valueEnd -= 1 }
-        let value = valueStart..<valueEnd
-        guard value.count >= 16, rules.providers.hasLength(value.count) else { return }
-        let lineStart = text.lineStart(before: valueStart, limit: ProviderIndex.reach)
-        guard valueStart - lineStart >= 4 else { return }
-        var context = lineStart..<valueStart
-        // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
-        guard followsOperator(text, context, valueStart) else { return }
-        // Digests are hexadecimal and common: turn them away before asking for every provider.
-        if isHexadecimal(text, value), !hasCredentialWord(text, context), !isNamedAfterProvider(text, context, value) {
-            return
-        }
-        var (found, isWeak) = rules.providers.match(value: text, value, context: context)
-        guard found else { return }
+        let tables = rules.tables.pointer
+        var found = pm_provider_match()
+        guard pm_find_provider(tables, text.base, text.count, start, end, &found) != 0 else { return }
+        let value = found.value_start..<found.value_end
+        var context = found.context_start..<value.lowerBound
+        var isWeak = found.is_weak != 0
         let own = afterPlaceholders(text, context)
         if own != context {
             context = own
-            (found, isWeak) = rules.providers.match(value: text, value, context: context)
-            guard found, followsOperator(text, context, valueStart) else { return }
-        }
-        let profile = Randomness.profile(text.raw(value))
-        guard profile.digits > 0, profile.letters > 0, profile.distinct >= 8, Randomness.looksRandom(profile) else {
-            return
+            let strength = pm_match_provider(
+                tables, text.base, text.count, value.lowerBound, value.upperBound, context.lowerBound,
+                context.upperBound)
+            guard strength != 0, pm_follows_operator(text.base, text.count, context.lowerBound, value.lowerBound) != 0
+            else { return }
+            isWeak = strength == 1
         }
         // Digests and identifiers are hexadecimal too: ask for a credential's word, or for the provider's as the name itself.
-        if isWeak || profile.isHex || text[valueStart - 1] == .space {
-            guard hasCredentialWord(text, context) || !isWeak && isNamedAfterProvider(text, context, value) else {
-                return
-            }
+        if isWeak || Randomness.profile(text.raw(value)).is_hex != 0 || text[value.lowerBound - 1] == .space {
+            guard
+                pm_has_credential_word(text.base, text.count, context.lowerBound, context.upperBound) != 0
+                    || !isWeak
+                        && pm_is_named_after_provider(
+                            tables, text.base, text.count, value.lowerBound, value.upperBound, context.lowerBound,
+                            context.upperBound) != 0
+            else { return }
         }
-        if announcesIdentifier(text, max(context.lowerBound, valueStart - 28)..<valueStart)
-            || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, valueStart)
+        if announcesIdentifier(text, max(context.lowerBound, value.lowerBound - 28)..<value.lowerBound)
+            || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, value.lowerBound)
         {
             return
         }
@@ -61,61 +51,6 @@ extension Scanner {
             if text[i] == UInt8(ascii: "]"), isInsidePlaceholder(text, i) { return (i + 1)..<range.upperBound }
         }
         return range
-    }
-
-    /// Whether the identifier right before the operator holds the provider's word: `heroku = "…"`.
-    private func isNamedAfterProvider(_ text: Text, _ context: Range<Int>, _ value: Range<Int>) -> Bool {
-        var end = context.upperBound
-        while end > context.lowerBound, !text[end - 1].isIdentifier { end -= 1 }
-        guard context.upperBound - end <= 6 else { return false }
-        var start = end
-        while start > context.lowerBound, text[start - 1].isIdentifier || text[start - 1] == UInt8(ascii: "-") {
-            start -= 1
-        }
-        // An identifier of something else, or prose before a blank.
-        guard end > start, text[end] != .space || text.at(end + 1) == UInt8(ascii: "=") else { return false }
-        return rules.providers.match(value: text, value, context: start..<end).found
-    }
-
-    private func followsOperator(_ text: Text, _ context: Range<Int>, _ index: Int) -> Bool {
-        var i = index - 1
-        while i >= context.lowerBound,
-            text[i].isBlank || text[i].isQuote || text[i] == .backslash || text[i] == UInt8(ascii: "(")
-                || text[i] == UInt8(ascii: "[")
-        { i -= 1 }
-        guard i >= context.lowerBound else { return false }
-        let byte = text[i]
-        if byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ">")
-            || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "|")
-        {
-            return !text.has("sha256:", at: i - 6) && !text.has("sha512:", at: i - 6)
-        }
-        // `heroku token 1234…`: no operator, a credential word right before.
-        return i < index - 1 && hasCredentialWord(text, max(context.lowerBound, i - 12)..<index)
-    }
-
-    private func isHexadecimal(_ text: Text, _ range: Range<Int>) -> Bool {
-        for i in range where !text[i].isHex { return false }
-        return true
-    }
-
-    private func hasCredentialWord(_ text: Text, _ range: Range<Int>) -> Bool {
-        for i in range {
-            switch text[i] | 0x20 {
-            case UInt8(ascii: "k"): if text.hasFolded("key", at: i) { return true }
-            case UInt8(ascii: "t"): if text.hasFolded("token", at: i) { return true }
-            case UInt8(ascii: "s"): if text.hasFolded("secret", at: i) { return true }
-            case UInt8(ascii: "a"): if text.hasFolded("auth", at: i) || text.hasFolded("api", at: i) { return true }
-            case UInt8(ascii: "p"):
-                if text.hasFolded("pass", at: i) || text.hasFolded("pat", at: i) || text.hasFolded("pwd", at: i) {
-                    return true
-                }
-            case UInt8(ascii: "c"): if text.hasFolded("cred", at: i) { return true }
-            case UInt8(ascii: "b"): if text.hasFolded("bearer", at: i) { return true }
-            default: break
-            }
-        }
-        return false
     }
 
     /// Names of things that look like tokens and are none.

@@ -1,9 +1,6 @@
 /// JSON Web Tokens (RFC 7519) in their compact forms: JWS with two or three segments, JWE with five (RFC 7516), and
 /// PASETO (paseto-standard, version 1 to 4).
 extension Scanner {
-    /// Shortest header segment: `{"alg":0}` has 12 digits; shorter ones are chance.
-    private static let minimumHeader = 10
-
     /// Examines the candidate at `start`; returns where to go on.
     func jwt(_ pass: inout Pass, at start: Int, runStart: Int, end: Int, isCut: Bool) -> Int {
         guard let rule = rules.jwt else { return start + 1 }
@@ -11,7 +8,7 @@ extension Scanner {
         if text[start] == UInt8(ascii: "v") { return paseto(&pass, at: start, end: end, rule: rule, isCut: isCut) }
 
         var segmentEnd = segment(text, from: start, end)
-        guard segmentEnd - start >= Self.minimumHeader, text.at(segmentEnd) == UInt8(ascii: "."), segmentEnd < end,
+        guard segmentEnd - start >= JWTShape.minimumHeader, text.at(segmentEnd) == UInt8(ascii: "."), segmentEnd < end,
             isObject(text, start, segmentEnd)
         else { return start + 1 }
         // At most four more segments; the third of an unsecured JWS is empty (RFC 7515, appendix A.5).
@@ -91,4 +88,9 @@ extension Scanner {
             if let byte = decoder.push(value) { bytes.append(byte) }
         }
     }
+}
+
+enum JWTShape {
+    /// Shortest header segment: `{"alg":0}` has 12 digits; shorter ones are chance.
+    static let minimumHeader = 10
 }

@@ -1,0 +1,469 @@
+/// The frame that every kernel runs in: candidates from masks. Included by one file a kernel, which has defined `kernel_state`,
+/// made by `prepare` from the tables, `classify`, `shape`, `value`, `append_bits`, and `PM_SCAN`, the name of the function made here.
+///
+/// The text is read in chunks of a few kilobytes, each in three steps. The first two have no branch that depends on the text,
+/// since a branch that is guessed wrong costs as much as classifying half a block:
+///
+/// 1. every block is classified: 64 bytes to some masks;
+/// 2. masks are joined over the borders of blocks, and become lists of places, of beginnings of words in long runs, of runs;
+/// 3. what is on the lists is looked at.
+#include "frame_masks.h"
+#include "screens.h"
+
+#define PM_INLINE static inline __attribute__((always_inline))
+
+/// Blocks of a chunk. The masks of a chunk stay in the first-level cache.
+enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
+
+/// Most candidates of a chunk: a fragment and an escape at each place, and a run in 17 bytes.
+enum { MOST_RUNS = CHUNK / (PM_MINIMUM_RUN + 1) + 2, MOST = 2 * CHUNK + MOST_RUNS };
+_Static_assert(MOST <= PM_MINIMUM_CAPACITY, "a chunk's candidates fit");
+
+/// Masks of the blocks of a chunk: 0 is the block before it, BLOCKS + 1 the one behind it.
+typedef struct frame {
+    const pm_tables *tables;
+    const uint8_t *text;
+    size_t from, to;
+    pm_candidate *out;
+    size_t count;
+
+    block_masks masks[BLOCKS + 2];
+    /// Ends of 16 token bytes in a row.
+    uint64_t sixteen[BLOCKS + 2];
+    /// Bytes of long runs in the block before.
+    uint64_t covered;
+    /// Where text in base64 and in hexadecimal begins, and where an anchor stands; only if `has_hits`.
+    uint64_t base64_text[BLOCKS + 2], hex_text[BLOCKS + 2], anchors[BLOCKS + 2];
+    int has_hits;
+
+    /// A long run that goes on behind the chunk: where it began, and what has been seen in it.
+    int is_open;
+    size_t open_start;
+    uint8_t open_flags;
+    /// Where a provider's value may begin in it.
+    int open_has_value;
+    size_t open_value;
+
+    uint32_t place_count, begin_count, start_count, end_count, value_count;
+    /// Offsets in the chunk: of places; of beginnings of words in long runs; of long runs and of what follows them; of what may be
+    /// values of providers' tokens. Writers fill entries beyond the end.
+    uint16_t places[CHUNK + BLOCK], begins[CHUNK + BLOCK], starts[MOST_RUNS + BLOCK], ends[MOST_RUNS + BLOCK], values[CHUNK + BLOCK];
+    /// The block before ended with an operator, or with what may stand between one and a value.
+    uint64_t reaches;
+    pm_candidate runs[MOST_RUNS];
+    uint32_t run_count;
+    uint8_t padded[BLOCK + PM_LOOKAHEAD + 1];
+} frame;
+
+PM_INLINE void emit(frame *f, size_t start, size_t end, uint8_t kind, uint8_t flags, uint16_t id) {
+    f->out[f->count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, kind, flags, id};
+}
+
+// MARK: Classify
+
+PM_INLINE void read_block(const kernel_state *state, frame *f, size_t position, unsigned k) {
+    if (position + BLOCK + PM_LOOKAHEAD <= f->to) {
+        f->masks[k] = classify(state, f->text + position);
+        return;
+    }
+    // The end of the text is read from a padded copy, so that no byte beyond it is.
+    if (position >= f->to) {
+        f->masks[k] = (block_masks){0, 0, 0, 0, 0, 0, 0, 0};
+        return;
+    }
+    size_t left = f->to - position;
+    __builtin_memset(f->padded, 0, sizeof f->padded);
+    __builtin_memcpy(f->padded, f->text + position, left < sizeof f->padded ? left : sizeof f->padded);
+    block_masks m = classify(state, f->padded);
+    if (left < BLOCK) {
+        uint64_t valid = (1ull << left) - 1;
+        m.places &= valid, m.fragments &= valid;
+    }
+    f->masks[k] = m;
+}
+
+// MARK: Join
+
+/// Bits moved to later bytes, with those of the block before; and to earlier bytes, with those of the block behind.
+PM_INLINE uint64_t later(uint64_t mask, uint64_t before, unsigned by) { return mask << by | before >> (64 - by); }
+PM_INLINE uint64_t earlier(uint64_t mask, uint64_t behind, unsigned by) { return mask >> by | behind << (64 - by); }
+
+/// Finds ends of sixteen token bytes in a row by doubling.
+PM_INLINE void find_runs(frame *f, unsigned first) {
+    for (unsigned k = first; k < BLOCKS + 2; k++) {
+        uint64_t now = f->masks[k].token, before = f->masks[k - 1].token;
+        // Of the block before only the last bits matter.
+        uint64_t two = now & later(now, before, 1), two_before = before & before << 1;
+        uint64_t four = two & later(two, two_before, 2), four_before = two_before & two_before << 2;
+        uint64_t eight = four & later(four, four_before, 4), eight_before = four_before & four_before << 4;
+        f->sixteen[k] = eight & later(eight, eight_before, 8);
+    }
+}
+
+/// Lists what is to be looked at.
+PM_INLINE void list(frame *f) {
+    uint32_t places = 0, begins = 0, starts = 0, ends = 0, values = 0;
+    uint64_t hits = 0, covered_before = f->covered;
+    for (unsigned k = 1; k <= BLOCKS; k++) {
+        const block_masks *m = &f->masks[k], *behind = &f->masks[k + 1];
+        unsigned base = (k - 1) * BLOCK;
+        places = append_bits(f->places, places, m->places | m->fragments, base);
+
+        // All bytes of long runs: the ends of sixteen, and the fifteen bytes before each.
+        uint64_t covered = f->sixteen[k];
+        covered |= covered >> 1;
+        covered |= covered >> 2;
+        covered |= covered >> 4;
+        covered |= covered >> 8;
+        uint64_t next = f->sixteen[k + 1] & 0x7fff;
+        covered |= next ? ~0ull << (49 + __builtin_ctzll(next | 0x8000)) : 0;
+        uint64_t shifted = later(covered, covered_before, 1);
+        starts = append_bits(f->starts, starts, covered & ~shifted, base);
+        ends = append_bits(f->ends, ends, shifted & ~covered, base);
+        covered_before = covered;
+
+        // Where a token may begin: no letter or digit stands before it.
+        begins = append_bits(f->begins, begins, covered & ~later(m->alnum, f->masks[k - 1].alnum, 1), base);
+
+        // Sixteen token bytes behind an operator, or behind what may stand between. The sum carries through what is skipped.
+        uint64_t reached = m->operators << 1 | f->reaches;
+        reached |= ((reached & m->skipped) + m->skipped) ^ m->skipped;
+        f->reaches = ((reached & m->skipped) | m->operators) >> 63;
+        values = append_bits(f->values, values, reached & earlier(f->sixteen[k], f->sixteen[k + 1], 15), base);
+
+        // Four groups in a row, ten pairs in a row.
+        uint64_t two = m->groups & earlier(m->groups, behind->groups, 4), two_behind = behind->groups & behind->groups >> 4;
+        uint64_t text = two & earlier(two, two_behind, 8) & covered;
+        uint64_t pairs = m->pairs & earlier(m->pairs, behind->pairs, 2), pairs_behind = behind->pairs & behind->pairs >> 2;
+        uint64_t four = pairs & earlier(pairs, pairs_behind, 4), four_behind = pairs_behind & pairs_behind >> 4;
+        uint64_t hex = four & earlier(four, four_behind, 8) & earlier(pairs, pairs_behind, 16) & covered;
+        f->base64_text[k] = text;
+        f->hex_text[k] = hex;
+        f->anchors[k] = 0;
+        hits |= text | hex;
+    }
+    f->covered = covered_before;
+    f->has_hits = hits != 0;
+    f->place_count = places;
+    f->begin_count = begins;
+    f->start_count = starts;
+    f->end_count = ends;
+    f->value_count = values;
+}
+
+// MARK: Look
+
+/// Marks the anchors that begin where a word begins in a long run.
+PM_INLINE void find_anchors(frame *f, size_t position) {
+    const uint8_t *text = f->text + position;
+    // The last bytes of the text are no beginning of an anchor.
+    size_t left = f->to - position;
+    for (uint32_t i = 0; i < f->begin_count; i++) {
+        size_t at = f->begins[i];
+        if (at + 3 > left) break;
+        uint32_t hash = pm_hash(text[at], text[at + 1], text[at + 2]);
+        if (__builtin_expect(pm_filter_has(f->tables->anchor_filter, hash), 0) &&
+            pm_has_anchor(f->tables, f->text, position + at, f->to, hash)) {
+            f->anchors[1 + at / BLOCK] |= 1ull << (at % BLOCK);
+            f->has_hits = 1;
+        }
+    }
+}
+
+/// What was seen in the bytes from `start` to `end` of the chunk.
+static uint8_t flags_between(const frame *f, size_t start, size_t end) {
+    uint8_t flags = 0;
+    for (size_t k = start / BLOCK; k * BLOCK < end; k++) {
+        uint64_t segment = ~0ull;
+        if (k * BLOCK < start) segment &= ~0ull << (start % BLOCK);
+        if (end - k * BLOCK < BLOCK) segment &= (1ull << (end - k * BLOCK)) - 1;
+        if (f->anchors[k + 1] & segment) flags |= PM_RUN_ANCHOR;
+        if (f->base64_text[k + 1] & segment) flags |= PM_RUN_BASE64_TEXT;
+        if (f->hex_text[k + 1] & segment) flags |= PM_RUN_HEX_TEXT;
+    }
+    return flags;
+}
+
+/// A bit for each of the first `length` bytes.
+PM_INLINE uint64_t valid_bits(size_t length) { return length < BLOCK ? (1ull << length) - 1 : ~0ull; }
+
+/// Whether a value of `length` bytes, at most 64, may look random and holds digits and letters; `pm_looks_random` on masks, as far
+/// as they tell.
+PM_INLINE int may_be_random(const value_masks *m, size_t length) {
+    uint64_t valid = valid_bits(length), pairs = valid >> 1;
+    uint64_t letter = m->letter & valid, digit = m->digit & valid, upper = m->upper & valid, lower = letter & ~upper;
+    if (digit == 0 || letter == 0) return 0;
+    uint64_t capital = lower & upper >> 1;
+    unsigned changes = (unsigned)__builtin_popcountll(((letter & digit >> 1) | (digit & letter >> 1) | capital) & pairs);
+    if ((m->hex & valid) == valid) return changes >= 2;
+    uint64_t together = letter & letter >> 1 & ~capital & pairs;
+    unsigned count = (unsigned)__builtin_popcountll(together), common = (unsigned)__builtin_popcountll(together & m->common);
+    if (count < 3) return changes * 4 >= length || (unsigned)__builtin_popcountll(digit) * 3 >= length;
+    // Shares of 0.85 and 0.68: see there.
+    return changes * 5 >= length ? common * 100 < count * 85 : common * 100 < count * 68;
+}
+
+/// Marked places among the 64 before the offset `at` of the chunk at `position`; all, where nothing is known.
+PM_INLINE uint64_t fragments_before(const frame *f, size_t position, size_t at) {
+    if (at < BLOCK && position == f->from && position > 0) return ~0ull;
+    unsigned k = (unsigned)(at / BLOCK), bits = at % BLOCK;
+    uint64_t before = f->masks[k].fragments, now = f->masks[k + 1].fragments;
+    return bits ? now << (BLOCK - bits) | before >> bits : before;
+}
+
+/// Whether `text[start, end)` may be a provider's token: it looks random, and before it stands a word that may be a provider's.
+/// `fragments` marks places of credentials' words in the 64 bytes before it. Most values lack one of them; see
+/// `pm_find_provider`.
+PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_t start, size_t end, uint64_t fragments) {
+    const uint8_t *text = f->text;
+    size_t length = end - start;
+    // Not in reach of whole vectors.
+    if (start < BLOCK || start + BLOCK + 1 > f->to) return 1;
+    uint8_t first = text[start];
+    if (!(pm_kinds[first] & PM_IS_ALNUM) && first != '_') return 0;
+    int is_hex = 0;
+    if (length <= BLOCK) {
+        value_masks m = value(state, text + start);
+        is_hex = (m.hex | ~valid_bits(length)) == ~0ull;
+        if (!may_be_random(&m, length)) {
+            // A full stop at the end does not belong to it, and two dots end it: a part of it may look random.
+            size_t i = start;
+            while (i + 1 < end && !(text[i] == '.' && text[i + 1] == '.')) i++;
+            if (i + 1 >= end && text[end - 1] != '.') return 0;
+        }
+    }
+    shape_masks before = shape(state, text + start - BLOCK);
+    uint64_t reach = ~0ull << (BLOCK - PM_PROVIDER_REACH);
+    if (before.line_feed) reach &= ~0ull << 1 << (63 - __builtin_clzll(before.line_feed));
+    if (is_hex && !(fragments & reach)) {
+        // A digest or identifier, and no credential's word: only its own name may be a provider's.
+        unsigned gap = before.name ? (unsigned)__builtin_clzll(before.name) : BLOCK;
+        if (gap > 6) return 0;
+        uint64_t rest = ~(before.name << gap);
+        unsigned name = rest ? (unsigned)__builtin_clzll(rest) : BLOCK;
+        if (name + gap < BLOCK) reach &= ~0ull << (BLOCK - gap - name);
+    }
+    // A name begins behind something that is no letter, or at a change of case.
+    uint64_t lower = before.letter & ~before.upper;
+    uint64_t names = before.alnum & (~(before.letter << 1) | (before.upper & lower << 1)) & reach;
+    const uint8_t *context = text + start - BLOCK;
+    while (names) {
+        size_t i = (size_t)__builtin_ctzll(names);
+        names &= names - 1;
+        if (pm_may_be_provider_word(f->tables, pm_eight(context + i, text + f->to)) &&
+            pm_has_provider_word(f->tables, text, f->to, start - BLOCK + i, start))
+            return 1;
+    }
+    return 0;
+}
+
+/// Looks at a run in which something was seen, or before which something stands, and reports it if anything of it is true.
+static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t end, uint8_t flags, int has_provider) {
+    const uint8_t *text = f->text;
+    uint8_t before = start > 0 ? text[start - 1] : 0;
+    if (start == f->from && start > 0 && pm_is_token(before)) {
+        // It began earlier.
+        flags = PM_RUN_ALL;
+    } else {
+        // The tail of an escape before the first token looks like a part of it.
+        if (pm_kinds[before] & PM_MAY_END_ESCAPE) {
+            size_t unit = pm_unit_start(text, f->to, start, end);
+            if (unit > start && unit + 3 <= end) {
+                uint32_t hash = pm_hash(text[unit], text[unit + 1], text[unit + 2]);
+                if (pm_filter_has(f->tables->anchor_filter, hash) && pm_has_anchor(f->tables, text, unit, f->to, hash))
+                    flags |= PM_RUN_ANCHOR;
+            }
+        }
+        if (pm_ends_context(before) && f->tables->context_count && pm_screen_context(f->tables, text, start)) flags |= PM_RUN_CONTEXT;
+        if (has_provider && pm_screen_provider(f->tables, text, start, end, f->to)) flags |= PM_RUN_PROVIDER;
+    }
+    if (flags) f->runs[f->run_count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, PM_RUN, flags, 0};
+}
+
+/// Looks at the long runs that end in the chunk at `position`, and keeps the one that goes on.
+PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position) {
+    uint32_t started = 0, tried = 0;
+    const int has_providers = f->tables->provider_count > 0;
+    f->run_count = 0;
+    for (uint32_t i = 0; i < f->end_count; i++) {
+        size_t end = f->ends[i], start = 0;
+        uint8_t flags = 0;
+        size_t first = position;
+        if (i == 0 && f->is_open) {
+            flags = f->open_flags;
+            first = f->open_start;
+        } else {
+            start = f->starts[started++];
+            first += start;
+        }
+        if (f->has_hits) flags |= flags_between(f, start, end);
+        int has_provider = 0;
+        if (has_providers) {
+            // The value begins behind the last operator; of a run that began before the chunk, it is looked for later.
+            size_t last = 0;
+            int has_value = i == 0 && f->is_open && f->open_has_value;
+            if (has_value) last = f->open_value;
+            while (tried < f->value_count && f->values[tried] < end) {
+                last = position + f->values[tried++];
+                has_value = 1;
+            }
+            if (has_value) {
+                uint64_t words = last >= position ? fragments_before(f, position, last - position) : ~0ull;
+                has_provider = may_have_provider(state, f, last, position + end, words);
+            } else if (first < position || first == f->from) {
+                has_provider = may_have_provider(state, f, first, position + end, ~0ull);
+            } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED && fragments_before(f, position, start) >> 32) {
+                // No operator, but a blank or quote, and before it perhaps a word that announces a credential.
+                has_provider = may_have_provider(state, f, first, position + end, ~0ull);
+            }
+        }
+        uint16_t before = first > 0 ? pm_kinds[f->text[first - 1]] : 0;
+        if (before & PM_MAY_END_CONTEXT && first > 3 && first > position) {
+            // A context's literal stands in the 64 bytes before, and the last of them fit it.
+            const uint32_t(*places)[256] = f->tables->context_before;
+            uint32_t fitting = f->tables->context_first[f->text[first]] & places[0][f->text[first - 1]] &
+                               places[1][f->text[first - 2]] & places[2][f->text[first - 3]];
+            if (!(fitting & f->tables->context_unmarked) && !(fitting && fragments_before(f, position, start)))
+                before &= (uint16_t)~PM_MAY_END_CONTEXT;
+        }
+        if (flags || has_provider || before & (PM_MAY_END_ESCAPE | PM_MAY_END_CONTEXT) || first == f->from)
+            examine_run(f, first, position + end, flags, has_provider);
+    }
+    if (f->end_count > 0) f->is_open = 0;
+    if (started < f->start_count) {
+        f->is_open = 1;
+        f->open_start = position + f->starts[started];
+        f->open_flags = f->has_hits ? flags_between(f, f->starts[started], CHUNK) : 0;
+        f->open_has_value = 0;
+    } else if (f->is_open && f->has_hits) {
+        f->open_flags |= flags_between(f, 0, CHUNK);
+    }
+    if (f->is_open && tried < f->value_count) {
+        f->open_has_value = 1;
+        f->open_value = position + f->values[f->value_count - 1];
+    }
+}
+
+/// Whether an operator may follow the name that holds the credential word at `at`: what most such words in prose lack. The first
+/// part of `assignment` (screens.c), 64 bytes at once.
+PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at) {
+    if (at < BLOCK || at + BLOCK > f->to) return 1;
+    const uint8_t *text = f->text + at;
+    shape_masks m = shape(state, text);
+    unsigned end = (unsigned)__builtin_ctzll(~m.name | 1ull << 63);
+    unsigned closed = end + (unsigned)__builtin_ctzll(~(m.closer >> end));
+    if (closed >= BLOCK - 1) return 1;
+    unsigned next = closed + (unsigned)__builtin_ctzll(~(m.blank >> closed));
+    if (next >= BLOCK - 1) return 1;
+    uint16_t kinds = pm_kinds[text[next]];
+    // What stands at the end of a name counts as an operator too.
+    if (kinds & PM_MAY_ASSIGN || pm_kinds[text[end - 1]] & PM_MAY_ASSIGN) return 1;
+    if (next == closed) return 0;
+    if (kinds & PM_MAY_ASSIGN_AFTER_BLANK) return 1;
+    // The value of an option, or of a netrc file.
+    uint64_t name = shape(state, text - BLOCK).name;
+    const uint8_t *start = text - (~name ? (unsigned)__builtin_clzll(~name) : BLOCK);
+    return *start == '-' || *start == '.' || start[-1] == '\\' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a');
+}
+
+/// A fragment that may be at `at`.
+static __attribute__((noinline)) void look_at_fragment(const kernel_state *state, frame *f, size_t at) {
+    const uint8_t *p = f->text + at;
+    size_t left = f->to - at;
+    uint8_t a = pm_fold(p[0]), b = pm_fold(p[1]), c = pm_fold(p[2]);
+    for (uint32_t id = f->tables->fragment_heads[pm_slot(pm_hash(a, b, c))]; id; id = f->tables->fragments[id - 1].next) {
+        const pm_fragment *candidate = &f->tables->fragments[id - 1];
+        size_t n = candidate->length;
+        if (n > left) continue;
+        size_t i = 0;
+        while (i < n && pm_fold(p[i]) == candidate->bytes[i]) i++;
+        if (i < n) continue;
+        if (candidate->is_assignment && !may_assign(state, f, at)) return;
+        uint8_t passed = pm_screen_fragment(f->tables, f->text, at, f->to, candidate);
+        if (passed) emit(f, at, at + n, PM_FRAGMENT, passed, (uint16_t)(id - 1));
+        return;
+    }
+}
+
+PM_INLINE void look_at_places(const kernel_state *state, frame *f, size_t position) {
+    for (uint32_t i = 0; i < f->place_count; i++) {
+        size_t offset = f->places[i], at = position + offset;
+        const block_masks *m = &f->masks[1 + offset / BLOCK];
+        uint64_t bit = 1ull << (offset % BLOCK);
+        if (m->fragments & bit && at + 3 <= f->to && pm_filter_has(f->tables->fragment_filter, pm_hash_folded(f->text + at)))
+            look_at_fragment(state, f, at);
+        if (m->places & bit) {
+            if (f->text[at] == '@') {
+                if (pm_screen_address(f->tables, f->text, at, f->to)) emit(f, at, at + 1, PM_AT, 0, 0);
+            } else if (pm_screen_escape(f->text, at, f->to)) {
+                emit(f, at, at + 1, PM_ESCAPE, 0, f->text[at]);
+            }
+        }
+    }
+}
+
+/// Puts the runs of a chunk among the candidates from `first` on: each behind what begins before its end.
+PM_INLINE void merge_runs(frame *f, size_t first) {
+    size_t left = f->count, runs = f->run_count, to = f->count + runs;
+    f->count = to;
+    while (runs > 0) {
+        const pm_candidate *run = &f->runs[runs - 1];
+        if (left > first && f->out[left - 1].start >= run->end) {
+            f->out[--to] = f->out[--left];
+        } else {
+            f->out[--to] = *run;
+            runs--;
+        }
+    }
+}
+
+/// Whether an operator, and what may stand between it and a value, ends before `at`.
+static uint64_t reaches(const uint8_t *text, size_t at) {
+    size_t floor = at > PM_PROVIDER_REACH ? at - PM_PROVIDER_REACH : 0;
+    while (at > floor && pm_kinds[text[at - 1]] & PM_IS_SKIPPED) at--;
+    return at > 0 && pm_kinds[text[at - 1]] & PM_IS_OPERATOR ? 1 : 0;
+}
+
+size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t to, pm_candidate *out, size_t capacity,
+               size_t *next) {
+    const kernel_state state = prepare(tables);
+    frame f;
+    f.tables = tables, f.text = text, f.from = from, f.to = to, f.out = out, f.count = 0;
+    f.covered = 0, f.is_open = 0, f.open_start = 0, f.open_flags = 0, f.open_has_value = 0, f.open_value = 0, f.reaches = reaches(text, from);
+    f.masks[0] = (block_masks){0, 0, 0, 0, 0, 0, 0, 0};
+    size_t position = from;
+    for (; position < to; position += CHUNK) {
+        if (capacity - f.count < MOST) {
+            // Go back to the beginning of an open run, unless it began at `from`: then report its first part unseen.
+            *next = f.is_open ? f.open_start : position;
+            if (*next <= from) {
+                if (f.is_open) emit(&f, from, position, PM_RUN, PM_RUN_ALL, 0);
+                *next = position;
+            }
+            return f.count;
+        }
+        unsigned k = 1;
+        if (position > from) {
+            f.masks[0] = f.masks[BLOCKS];
+            f.masks[1] = f.masks[BLOCKS + 1];
+            f.sixteen[1] = f.sixteen[BLOCKS + 1];
+            k = 2;
+        }
+        for (unsigned i = k; i < BLOCKS + 2; i++) read_block(&state, &f, position + (i - 1) * BLOCK, i);
+        find_runs(&f, k);
+        list(&f);
+        find_anchors(&f, position);
+        size_t first = f.count;
+        look_at_places(&state, &f, position);
+        look_at_runs(&state, &f, position);
+        merge_runs(&f, first);
+    }
+    // The text ends with a chunk, and a run with both.
+    if (f.is_open) {
+        f.run_count = 0;
+        examine_run(&f, f.open_start, to, f.open_flags, tables->provider_count > 0);
+        merge_runs(&f, f.count);
+    }
+    *next = to;
+    return f.count;
+}

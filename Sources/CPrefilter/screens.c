@@ -1,0 +1,511 @@
+#include "screens.h"
+
+#include <string.h>
+
+static inline int is(uint8_t byte, int kinds) { return pm_kinds[byte] & kinds; }
+
+/// Whether `literal`, in lower case, stands at `at`, letters compared without case.
+static int has_folded(const uint8_t *text, size_t at, size_t to, const char *literal) {
+    for (size_t i = 0; literal[i]; i++) {
+        if (at + i >= to || pm_lower(text[at + i]) != (uint8_t)literal[i]) return 0;
+    }
+    return 1;
+}
+
+// MARK: Addresses
+
+int pm_screen_address(const pm_tables *tables, const uint8_t *text, size_t at, size_t to) {
+    if (at == 0) return 0;
+    uint8_t before = text[at - 1];
+    if (!is(before, PM_IS_NAME) && before != '+' && before != '%' && before != '"' && before < 0x80) return 0;
+    size_t limit = to - at > 256 ? at + 256 : to;
+    size_t i = at + 1;
+    if (i < to && text[i] == '[') return 1;
+    size_t dot = 0;
+    for (; i < limit; i++) {
+        uint8_t c = text[i];
+        if (is(c, PM_IS_ALNUM) || c == '-') continue;
+        if (c == '.') {
+            // Two dots end a domain: let the detector look.
+            if (text[i - 1] == '.') return 1;
+            dot = i;
+            continue;
+        }
+        if (c >= 0x80) return 1;
+        break;
+    }
+    if (i == limit) return 1;
+    // Full stops and hyphens after it do not belong to it.
+    size_t end = i;
+    while (end > at + 1 && (text[end - 1] == '.' || text[end - 1] == '-')) {
+        end--;
+        if (dot == end) {
+            dot = 0;
+            for (size_t k = end; k > at + 1; k--) {
+                if (text[k - 1] == '.') {
+                    dot = k - 1;
+                    break;
+                }
+            }
+        }
+    }
+    if (dot <= at + 1 || end - dot < 3) return 0;
+    if (pm_lower(text[dot + 1]) == 'x') return 1;  // xn--
+    for (size_t k = dot + 1; k < end; k++) {
+        if (!is(text[k], PM_IS_LETTER)) return 0;
+    }
+    return !pm_is_pseudo_domain(tables, text + dot + 1, end - dot - 1);
+}
+
+// MARK: Assignments
+
+/// Longest identifier that is read, in bytes before or after the word, and most bytes from it to its value.
+enum { NAME = 64, GAP = 48 };
+
+/// If one of the fragment's words covers `at` within the name `text[start, end)`, and may end there, the length of its shortest
+/// value; else 0.
+static size_t names_credential(const pm_tables *tables, const uint8_t *text, size_t at, size_t start, size_t end,
+                            const pm_fragment *fragment) {
+    if (!fragment->begins_word && !(at > start && pm_set_has(&fragment->before, text[at - 1]))) return 0;
+    for (uint32_t index = fragment->first_word; index; index = tables->words[index - 1].next) {
+        const pm_word *word = &tables->words[index - 1];
+        if (at < start + word->offset) continue;
+        // Most words differ right before the fragment.
+        if (word->offset > 0 && word->offset <= word->length) {
+            uint8_t wanted = word->bytes[word->offset - 1], got = pm_lower(text[at - 1]);
+            if (got != wanted && wanted != '_') continue;
+        }
+        size_t begin = at - word->offset;
+        size_t k = 0;
+        for (; k < word->length && begin + k < end; k++) {
+            uint8_t wanted = word->bytes[k], got = pm_lower(text[begin + k]);
+            if (got != wanted && !(wanted == '_' && (got == '-' || got == '.'))) break;
+        }
+        if (k < word->length) continue;
+        // The longest word decides. More lower-case letters make another word of it, but for a few.
+        size_t rest = begin + word->length;
+        if (rest < end && pm_lower(text[rest]) == 's' && (rest + 1 == end || !is(text[rest + 1], PM_IS_LETTER))) rest++;
+        if (rest >= end || (uint8_t)(text[rest] - 'a') >= 26 || !is(text[rest - 1], PM_IS_LETTER)) return word->minimum;
+        static const char *const more[] = {"key", "token", "secret", "value", "string", "text", "hash", "word"};
+        for (size_t m = 0; m < sizeof more / sizeof more[0]; m++) {
+            if (has_folded(text, rest, end, more[m])) return word->minimum;
+        }
+        // A word cut off by the table's length decides nothing.
+        return word->length == sizeof word->bytes ? word->minimum : 0;
+    }
+    return 0;
+}
+
+/// Whether `value` stands behind white space, quotes, commas and dashes from `i` on.
+static int value_follows(const uint8_t *text, size_t i, size_t limit, size_t to) {
+    while (i < limit && (is(text[i], PM_IS_SPACE | PM_IS_QUOTE) || text[i] == ',' || text[i] == '\\' || text[i] == '-')) i++;
+    return i + 5 > to || has_folded(text, i, to, "value");
+}
+
+/// `login ` in the 160 bytes before `start`, as in a netrc file.
+static int login_stands_before(const uint8_t *text, size_t start) {
+    size_t floor = start > 160 ? start - 160 : 0;
+    for (size_t i = floor; i + 6 <= start; i++) {
+        if (text[i] == 'l' && memcmp(text + i, "login ", 6) == 0) return 1;
+    }
+    return 0;
+}
+
+/// Whether a value of `minimum` bytes can follow the operator that ends before `i`.
+static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, size_t minimum) {
+    while (i < limit && (is(text[i], PM_IS_BLANK) || text[i] == '\r')) i++;
+    if (i >= limit) return limit == to;
+    uint8_t first = text[i];
+    if (first == '\n') return 0;
+    // Wrapped, escaped, tagged or coloured: let the detector look.
+    if (memchr("\x1b\\![({@&", first, 8)) return 1;
+    if (is(first, PM_IS_QUOTE)) return i + 2 >= to || text[i + 1] != first || text[i + 2] == first;
+    for (size_t k = 0; k < minimum; k++) {
+        if (i + k >= to) return 1;
+        uint8_t c = text[i + k];
+        if (is(c, PM_IS_QUOTE)) return k == 1 && is(first, PM_IS_LETTER);
+        if (c <= ' ' || c == ',' || c == ';' || c == '<' || c == '>' || c == '|') return 0;
+    }
+    return 1;
+}
+
+/// `assignment` (Detectors/Assignments.swift): a name, an operator, a value.
+static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment) {
+    size_t end = at;
+    while (end < to && end - at < NAME && is(text[end], PM_IS_NAME)) end++;
+    if (end == to) return 1;
+    while (end > at && (text[end - 1] == '.' || (text[end - 1] == '-' && text[end] == '>'))) end--;
+    size_t start = at;
+    while (start > 0 && at - start < NAME && is(text[start - 1], PM_IS_NAME)) start--;
+    while (start < at && text[start] == '.') start++;
+    // `\n` before a name is not part of it.
+    if (start > 0 && start < at && text[start - 1] == '\\' && (text[start] == 'n' || text[start] == 'r' || text[start] == 't')) start++;
+
+    size_t limit = to - end > GAP ? end + GAP : to;
+    size_t i = end;
+    while (i < limit) {
+        uint8_t c = text[i];
+        if (is(c, PM_IS_QUOTE) || c == ']' || c == ')') {
+            i++;
+        } else if (c == '\\') {
+            if (i + 1 >= to) return 1;
+            if (!is(text[i + 1], PM_IS_QUOTE) && text[i + 1] != '\\') break;
+            i++;
+        } else {
+            break;
+        }
+    }
+    int is_closed = i > end;
+    size_t before_blanks = i;
+    while (i < limit && (is(text[i], PM_IS_BLANK) || text[i] == '\r')) i++;
+    if (i >= limit) return limit == to;
+    int has_blank = i > before_blanks;
+    int found;
+    switch (text[i]) {
+    case 0x1b: found = 1; break;
+    case '=': case ':': case '|': case '?': case '.': case '!': case '~': {
+        size_t j = i;
+        int sees_equals = 0, sees_colon = 0;
+        for (; j - i < 4; j++) {
+            if (j >= to) return 1;
+            uint8_t c = text[j];
+            if (c == '=') sees_equals = 1;
+            else if (c == ':') sees_colon = 1;
+            else if (c == '>' && !sees_equals) break;
+            else if (c != '|' && c != '?' && c != '.' && c != '!' && c != '~' && c != '>') break;
+        }
+        if (!sees_equals && !sees_colon) return 0;
+        if (i + 3 <= to && memcmp(text + i, "://", 3) == 0) return 0;
+        size_t minimum = names_credential(tables, text, at, start, end, fragment);
+        return minimum && value_begins(text, j, limit, to, minimum);
+    }
+    case '-': found = i + 1 >= to || text[i + 1] == '>'; break;
+    case '<': found = i + 1 >= to || text[i + 1] == '-'; break;
+    case '>': found = start > 0 && text[start - 1] == '<'; break;
+    case '(': found = !has_blank && !is_closed && (i + 1 >= to || is(text[i + 1], PM_IS_QUOTE)); break;
+    case ',': found = is_closed; break;
+    case '%': found = i + 1 >= to || text[i + 1] == '3'; break;
+    case '\n': found = is_closed ? 0 : value_follows(text, i, limit, to); break;
+    default:
+        if (!has_blank) return 0;
+        switch (text[i]) {
+        case 'i': case 'I': found = i + 1 >= to || pm_lower(text[i + 1]) == 's'; break;
+        case 'w': case 'W': found = i + 1 >= to || pm_lower(text[i + 1]) == 'a'; break;
+        case 'v': case 'V': found = value_follows(text, i, limit, to); break;
+        case '\'': found = 1; break;
+        default: found = 0; break;
+        }
+        // The value of an option, or of a netrc file.
+        if (!found) found = text[start] == '-' || (has_folded(text, start, to, "passw") && login_stands_before(text, start));
+        break;
+    }
+    return found && names_credential(tables, text, at, start, end, fragment);
+}
+
+// MARK: Other words
+
+/// `url` (Detectors/URLs.swift): whether a password can stand in the authority after the `://` at `at`.
+static int url(const uint8_t *text, size_t at, size_t to) {
+    if (at == 0 || !is(text[at - 1], PM_IS_ALNUM)) return 0;
+    size_t start = at + 3;
+    size_t limit = to - start > 1024 ? start + 1024 : to;
+    size_t colon = 0;
+    for (size_t i = start; i < limit; i++) {
+        uint8_t c = text[i];
+        if (is(c, PM_IS_ALNUM)) continue;
+        switch (c) {
+        case '@': case '[': return 1;
+        case ':':
+            if (i > start && i + 3 <= to && text[i + 1] == '/' && text[i + 2] == '/') return 0;
+            if (!colon) colon = i;
+            break;
+        case '/': case '?': case '#':
+            if (!colon) return 0;
+            // What follows the colon is a port.
+            if (i - colon <= 6) {
+                size_t k = colon + 1;
+                while (k < i && is(text[k], PM_IS_DIGIT)) k++;
+                if (k == i) return 0;
+            }
+            break;
+        case '<': case '>': case '\\': return 0;
+        default:
+            if (c <= ' ' || is(c, PM_IS_QUOTE)) return 0;
+        }
+    }
+    return 1;
+}
+
+/// `keyBlock` (KeyBlock.swift): BEGIN in capitals after dashes.
+static int key_block(const uint8_t *text, size_t at) {
+    return at > 0 && text[at] == 'B' && (text[at - 1] == '-' || text[at - 1] == ' ');
+}
+
+/// `bearer` (Detectors/Headers.swift): the word, and a blank or colon after it.
+static int bearer(const uint8_t *text, size_t at, size_t to) {
+    if (at > 0 && is(text[at - 1], PM_IS_ALNUM)) return 0;
+    if (at + 6 >= to) return 1;
+    return is(text[at + 6], PM_IS_BLANK) || text[at + 6] == ':';
+}
+
+/// `userOption` and `passwordOption` (Detectors/Headers.swift): a command's name, and a blank after it.
+static int command(const uint8_t *text, size_t at, size_t to) {
+    if (at > 0 && (is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_')) return 0;
+    size_t i = at;
+    while (i < to && (is(text[i], PM_IS_LETTER) || text[i] == '-')) i++;
+    return i == to || is(text[i], PM_IS_BLANK);
+}
+
+/// `manifest` (Detectors/Contexts.swift): `data:` at the end of a line, or `"data": {`.
+static int manifest(const uint8_t *text, size_t at, size_t to) {
+    if (at > 0 && (is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_')) return 0;
+    size_t i = at + 4;
+    if (text[i] == ':') {
+        i++;
+        while (i < to && (is(text[i], PM_IS_BLANK) || text[i] == '\r')) i++;
+        return i == to || text[i] == '\n';
+    }
+    i++;
+    while (i < to && is(text[i], PM_IS_SPACE)) i++;
+    if (i < to && text[i] == ':') i++;
+    else return i == to;
+    while (i < to && is(text[i], PM_IS_SPACE)) i++;
+    return i == to || text[i] == '{';
+}
+
+uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment) {
+    uint8_t passed = 0;
+    for (unsigned i = 0; i < fragment->screen_count; i++) {
+        int found;
+        switch (fragment->screens[i]) {
+        case PM_SCREEN_ASSIGNMENT: found = assignment(tables, text, at, to, fragment); break;
+        case PM_SCREEN_URL: found = url(text, at, to); break;
+        case PM_SCREEN_KEY_BLOCK: found = key_block(text, at); break;
+        case PM_SCREEN_AUTHORIZATION: found = at + 13 > to || has_folded(text, at, to, "authorization"); break;
+        case PM_SCREEN_BEARER: found = bearer(text, at, to); break;
+        case PM_SCREEN_COOKIE: found = at == 0 || !(is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_'); break;
+        case PM_SCREEN_COMMAND: found = command(text, at, to); break;
+        case PM_SCREEN_MANIFEST: found = manifest(text, at, to); break;
+        default: found = 1; break;
+        }
+        if (found) passed |= (uint8_t)(1u << i);
+    }
+    return passed;
+}
+
+// MARK: Escapes
+
+/// Names of character references that stand for ASCII (HTML, 13.5).
+static const char *const entities[] = {"amp", "lt", "gt", "quot", "apos", "commat", "colon", "sol",
+                                       "plus", "equals", "period", "lowbar", "dash", "hyphen", "percnt"};
+
+static int entity(const uint8_t *text, size_t at, size_t to) {
+    size_t limit = to - at > 10 ? at + 10 : to;
+    size_t i = at + 1;
+    while (i < limit && (is(text[i], PM_IS_ALNUM) || (i == at + 1 && text[i] == '#'))) i++;
+    if (i == limit) return limit == to;
+    if (text[i] != ';') return 0;
+    if (text[at + 1] == '#') return 1;
+    size_t length = i - at - 1;
+    for (size_t k = 0; k < sizeof entities / sizeof entities[0]; k++) {
+        if (strlen(entities[k]) == length && memcmp(entities[k], text + at + 1, length) == 0) return 1;
+    }
+    return 0;
+}
+
+/// `count` hexadecimal digits at `at`, or as many as there are.
+static int hexadecimal(const uint8_t *text, size_t at, size_t to, size_t count) {
+    for (size_t i = at; i < at + count && i < to; i++) {
+        if (!is(text[i], PM_IS_HEX)) return 0;
+    }
+    return 1;
+}
+
+static int backslash(const uint8_t *text, size_t at, size_t to) {
+    size_t i = at;
+    while (i < to && text[i] == '\\' && i - at < 4) i++;
+    // A lone backslash at the end is held as the beginning of an escape, and decodes to nothing if no more comes.
+    if (i == to) return i > at + 1;
+    switch (text[i]) {
+    case '/': return 1;
+    case 'u': return hexadecimal(text, i + 1, to, 4);
+    case 'U': return hexadecimal(text, i + 1, to, 8);
+    case 'x': return hexadecimal(text, i + 1, to, 2);
+    case '0': case '1': case '2': case '3':
+        for (size_t k = i + 1; k < i + 3 && k < to; k++) {
+            if ((uint8_t)(text[k] - '0') >= 8) return 0;
+        }
+        return 1;
+    default: return 0;
+    }
+}
+
+/// NUL: between token bytes that alternate with it.
+static int wide(const uint8_t *text, size_t at, size_t to) {
+    if (at >= 3 && pm_is_token(text[at - 1]) && text[at - 2] == 0 && pm_is_token(text[at - 3])) return 1;
+    return to - at >= 4 && pm_is_token(text[at + 1]) && text[at + 2] == 0 && pm_is_token(text[at + 3]);
+}
+
+int pm_screen_escape(const uint8_t *text, size_t at, size_t to) {
+    switch (text[at]) {
+    case '%': return hexadecimal(text, at + 1, to, 2);
+    case '\\': return backslash(text, at, to);
+    case '&': return entity(text, at, to);
+    case 0x1b: return at > 0 && pm_is_token(text[at - 1]) && (to - at < 2 || text[at + 1] == '[');
+    default: return wide(text, at, to);
+    }
+}
+
+// MARK: Runs
+
+int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start) {
+    uint32_t fitting = tables->context_first[text[start]];
+    for (size_t i = 0; i < PM_CONTEXT_POSITIONS && i < start && fitting; i++) fitting &= tables->context_before[i][text[start - 1 - i]];
+    if (fitting == 0) return 0;
+    size_t floor = start > 64 ? start - 64 : 0;
+    for (size_t i = start; i > floor; i--) {
+        if (text[i - 1] == '\n') {
+            floor = i;
+            break;
+        }
+    }
+    for (uint32_t index = 0; index < tables->context_count; index++) {
+        if (!(fitting >> (index < 31 ? index : 31) & 1)) continue;
+        const pm_context *context = &tables->contexts[index];
+        for (size_t i = floor; i + context->length <= start; i++) {
+            if (text[i] == context->bytes[0] && memcmp(text + i, context->bytes, context->length) == 0) return 1;
+        }
+    }
+    return 0;
+}
+
+size_t pm_find_anchor(const pm_tables *tables, const uint8_t *text, size_t from, size_t end, int inner) {
+    for (size_t i = from; i + 3 <= end; i++) {
+        if (!inner && i > from && is(text[i - 1], PM_IS_ALNUM)) continue;
+        uint32_t hash = pm_hash(text[i], text[i + 1], text[i + 2]);
+        if (pm_filter_has(tables->anchor_filter, hash) && pm_has_anchor(tables, text, i, end, hash)) return i;
+    }
+    return end;
+}
+
+int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, uint32_t hash) {
+    for (uint32_t index = tables->anchor_heads[pm_slot(hash)]; index; index = tables->anchors[index - 1].next) {
+        const pm_anchor *anchor = &tables->anchors[index - 1];
+        size_t end = at + anchor->length;
+        if (end + anchor->minimum > to || memcmp(text + at, anchor->bytes, anchor->length) != 0) continue;
+        const pm_set *followers = &tables->sets[anchor->followers];
+        size_t i = 0;
+        while (i < anchor->minimum && pm_set_has(followers, text[end + i])) i++;
+        if (i == anchor->minimum) return 1;
+    }
+    return 0;
+}
+
+/// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte; else 0.
+static size_t sequence_end(const uint8_t *text, size_t index, size_t limit) {
+    size_t floor = index > 24 ? index - 24 : 0;
+    size_t i = index;
+    for (;;) {
+        if (i == floor) return 0;
+        uint8_t c = text[i - 1];
+        if (c == 0x1b) break;
+        if (!is(c, PM_IS_DIGIT) && c != ';' && c != '[' && c != '?' && c != ':') return 0;
+        i--;
+    }
+    if (text[i] != '[') return 0;
+    size_t j = index;
+    while (j < limit && is(text[j], PM_IS_DIGIT)) j++;
+    return j < limit && is(text[j], PM_IS_LETTER) ? j + 1 : 0;
+}
+
+size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end) {
+    (void)count;
+    if (start > 0 && start < end) {
+        switch (text[start - 1]) {
+        case '\\':
+            switch (text[start]) {
+            case 'u':
+                if (start + 5 <= end && hexadecimal(text, start + 1, end, 4)) start += 5;
+                break;
+            case 'x':
+                if (start + 3 <= end && hexadecimal(text, start + 1, end, 2)) start += 3;
+                break;
+            case 'n': case 'r': case 't': case 'b': case 'f': case 'v': case '0': case 'a': case 'e': case '/': start++; break;
+            default: break;
+            }
+            break;
+        case '%':
+            if (start + 2 <= end && hexadecimal(text, start, end, 2)) start += 2;
+            break;
+        case '[': case ';': case '?': case ':': {
+            size_t after = sequence_end(text, start, end);
+            if (after) start = after;
+            break;
+        }
+        default: break;
+        }
+    }
+    while (start < end) {
+        uint8_t c = text[start];
+        if (c != '=' && c != '.' && c != '~' && c != '/' && c != '@' && c != '+' && c != '-') break;
+        start++;
+    }
+    return start;
+}
+
+// MARK: Encoded text
+
+static inline int is_text_group(const uint8_t *p) {
+    return pm_code_class[0][p[0]] & pm_code_class[1][p[1]] & pm_code_class[2][p[2]] & pm_code_class[3][p[3]] & PM_CODE_GROUP;
+}
+
+static inline int is_text_pair(const uint8_t *p) {
+    if (!is(p[0], PM_IS_HEX) || !is(p[1], PM_IS_HEX)) return 0;
+    uint8_t low = pm_lower(p[1]);
+    if (p[0] >= '2' && p[0] <= '7') return !(p[0] == '7' && low == 'f');
+    return p[0] == '0' && (low == '9' || low == 'a' || low == 'd');
+}
+
+/// First stretch of at least `least` units of `size` bytes that are text. Looks at the last unit of each possible stretch first,
+/// and so at one unit in `least` of what is none.
+#define FIND_STRETCH(size, least, is_text)                                   \
+    size_t floor = from, i = from;                                           \
+    while (i + (size) * (least) <= end) {                                    \
+        size_t last = i + (size) * ((least)-1);                              \
+        if (!is_text(text + last)) {                                         \
+            i = floor = last + (size);                                       \
+            continue;                                                        \
+        }                                                                    \
+        size_t start = last, after = last + (size);                          \
+        while (start > floor && is_text(text + start - (size))) start -= (size); \
+        while (after + (size) <= end && is_text(text + after)) after += (size);  \
+        if (after - start >= (size) * (least)) {                             \
+            *stretch_end = after;                                            \
+            return start;                                                    \
+        }                                                                    \
+        i = floor = after < end ? after + (size) : end;                      \
+    }                                                                        \
+    return end;
+
+size_t pm_find_base64_text(const uint8_t *text, size_t from, size_t end, size_t *stretch_end) {
+    FIND_STRETCH(4, 4, is_text_group)
+}
+
+size_t pm_find_hex_text(const uint8_t *text, size_t from, size_t end, size_t *stretch_end) {
+    FIND_STRETCH(2, 10, is_text_pair)
+}
+
+// MARK: Remote logins
+
+int pm_has_remote_command(const uint8_t *text, size_t count, size_t start, size_t end) {
+    static const char *const verbs[] = {"ssh ", "scp ", "sftp ", "rsync ", "mosh ", "ssh-copy-id ", "sshfs "};
+    for (size_t i = start; i + 4 <= end; i++) {
+        if (text[i] != 's' && text[i] != 'r' && text[i] != 'm') continue;
+        if (i > start && !is(text[i - 1], PM_IS_SPACE) && text[i - 1] != '/') continue;
+        for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++) {
+            size_t length = strlen(verbs[v]);
+            if (i + length <= count && memcmp(text + i, verbs[v], length) == 0) return 1;
+        }
+    }
+    return 0;
+}

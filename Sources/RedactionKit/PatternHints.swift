@@ -1,0 +1,178 @@
+internal import CPrefilter
+
+/// What the source of a token rule's pattern says about the bytes after its literal and before its match, as far as a glance
+/// tells. The prefilter asks for it; a pattern that is not understood asks for nothing.
+enum PatternHints {
+    /// At least `count` bytes of `set` follow.
+    typealias Followers = (set: ByteSet, count: Int)
+
+    private static let nothing: Followers = (.all, 0)
+
+    /// What follows `anchor` in every match of `pattern`, if the pattern is the literal or a choice of literals, look-aheads,
+    /// and a class with a least count: `ghp_[A-Za-z0-9]{36}`, `(?:ddp_|ddo_)(?=…)[A-Za-z0-9]{36,}`.
+    static func followers(of anchor: String, in pattern: String) -> Followers {
+        var reader = Reader(pattern)
+        while reader.take("(?<!") { guard reader.skipGroup() else { return nothing } }
+        if reader.take("(?:") {
+            var literals: [[UInt8]] = []
+            repeat {
+                let literal = reader.literal()
+                guard !literal.isEmpty else { return nothing }
+                literals.append(literal)
+            } while reader.take("|")
+            guard reader.take(")"), literals.contains(Array(anchor.utf8)) else { return nothing }
+        } else {
+            guard reader.literal() == Array(anchor.utf8) else { return nothing }
+        }
+        while reader.take("(?=") || reader.take("(?!") { guard reader.skipGroup() else { return nothing } }
+        guard let set = reader.set(), let count = reader.leastCount() else { return nothing }
+        return (set, count)
+    }
+
+    /// What stands before a match, the last byte first, and what begins it, if the pattern begins with one look-behind or a
+    /// choice of them.
+    static func context(_ pattern: String) -> (before: [ByteSet], first: ByteSet) {
+        let unknown = (Array(repeating: ByteSet.all, count: Int(PM_CONTEXT_POSITIONS)), ByteSet.all)
+        var reader = Reader(pattern)
+        let isChoice = reader.take("(?:")
+        var result = Array(repeating: ByteSet { _ in false }, count: Int(PM_CONTEXT_POSITIONS))
+        repeat {
+            guard reader.take("(?<=") else { return unknown }
+            var sets: [ByteSet] = []
+            while !reader.take(")") {
+                guard let set = reader.set() else { return unknown }
+                guard let count = reader.leastCount(exactly: true) else { return unknown }
+                sets += Array(repeating: set, count: count)
+            }
+            for i in result.indices {
+                result[i].formUnion(i < sets.count ? sets[sets.count - 1 - i] : .all)
+            }
+        } while isChoice && reader.take("|")
+        if isChoice, !reader.take(")") { return unknown }
+        guard let first = reader.set(), let count = reader.leastCount(), count > 0 else { return (result, .all) }
+        return (result, first)
+    }
+
+    /// Reads a pattern's source from the front.
+    private struct Reader {
+        private var rest: ArraySlice<UInt8>
+        init(_ pattern: String) { rest = Array(pattern.utf8)[...] }
+
+        mutating func take(_ text: String) -> Bool {
+            guard rest.starts(with: text.utf8) else { return false }
+            rest = rest.dropFirst(text.utf8.count)
+            return true
+        }
+
+        /// Bytes that stand for themselves, without the last if a quantifier follows it.
+        mutating func literal() -> [UInt8] {
+            var result: [UInt8] = []
+            while let byte = rest.first {
+                var next = rest.dropFirst()
+                var value = byte
+                if byte == .backslash {
+                    guard let escaped = next.first, !escaped.isAlnum else { break }
+                    value = escaped
+                    next = next.dropFirst()
+                } else if "()[]{}|.*+?^$".utf8.contains(byte) {
+                    break
+                }
+                if let quantifier = next.first, "?*+{".utf8.contains(quantifier) { break }
+                result.append(value)
+                rest = next
+            }
+            return result
+        }
+
+        /// Skips what is left of a group that holds no other group.
+        mutating func skipGroup() -> Bool {
+            while let byte = rest.popFirst() {
+                switch byte {
+                case .backslash: _ = rest.popFirst()
+                case UInt8(ascii: "("): return false
+                case UInt8(ascii: ")"): return true
+                default: break
+                }
+            }
+            return false
+        }
+
+        /// A class of plain bytes and ranges, or one literal byte.
+        mutating func set() -> ByteSet? {
+            guard let first = rest.popFirst() else { return nil }
+            if first == .backslash {
+                guard let escaped = rest.popFirst(), !escaped.isAlnum else { return nil }
+                return ByteSet { $0 == escaped }
+            }
+            guard first == UInt8(ascii: "[") else {
+                return "()]{}|.*+?^$".utf8.contains(first) ? nil : ByteSet { $0 == first }
+            }
+            var result = ByteSet { _ in false }
+            while let byte = rest.popFirst(), byte != UInt8(ascii: "]") {
+                guard byte != UInt8(ascii: "^"), byte != UInt8(ascii: "[") else { return nil }
+                var low = byte
+                if byte == .backslash {
+                    guard let escaped = rest.popFirst(), !escaped.isAlnum else { return nil }
+                    low = escaped
+                }
+                var high = low
+                if rest.first == UInt8(ascii: "-"), let end = rest.dropFirst().first, end != UInt8(ascii: "]") {
+                    guard end != .backslash, end >= low else { return nil }
+                    high = end
+                    rest = rest.dropFirst(2)
+                }
+                result.formUnion(ByteSet { $0 >= low && $0 <= high })
+            }
+            return result
+        }
+
+        /// The least count of a quantifier; 1 without one; nil if there may be none, or, `exactly`, if there may be more.
+        mutating func leastCount(exactly: Bool = false) -> Int? {
+            guard let first = rest.first, "?*+{".utf8.contains(first) else { return 1 }
+            rest = rest.dropFirst()
+            if first == UInt8(ascii: "+"), !exactly { return 1 }
+            guard first == UInt8(ascii: "{") else { return nil }
+            var count = 0
+            while let byte = rest.popFirst() {
+                if byte.isDigit {
+                    count = min(count * 10 + Int(byte - 0x30), 1 << 16)
+                } else if byte == UInt8(ascii: "}") {
+                    return count
+                } else {
+                    guard !exactly, byte == UInt8(ascii: ",") else { return nil }
+                    while let byte = rest.popFirst(), byte != UInt8(ascii: "}") {}
+                    return count
+                }
+            }
+            return nil
+        }
+    }
+}
+
+/// A set of byte values.
+struct ByteSet {
+    var value = pm_set()
+
+    static let all = ByteSet { _ in true }
+
+    init(_ contains: (UInt8) -> Bool) {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        for byte in UInt8.min...UInt8.max where contains(byte) {
+            let bit = UInt64(1) << UInt64(byte & 63)
+            switch byte >> 6 {
+            case 0: words.0 |= bit
+            case 1: words.1 |= bit
+            case 2: words.2 |= bit
+            default: words.3 |= bit
+            }
+        }
+        value.bits = words
+    }
+
+    mutating func formUnion(_ other: ByteSet) {
+        value.bits.0 |= other.value.bits.0
+        value.bits.1 |= other.value.bits.1
+        value.bits.2 |= other.value.bits.2
+        value.bits.3 |= other.value.bits.3
+    }
+}
