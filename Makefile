@@ -4,6 +4,7 @@
 # make test-slow  the long tests of the engine
 # make fuzz       the fuzzers, SECONDS=600 for ten minutes
 # make test-large the memory limits on 1 GiB and 10 GiB streams
+# make test-kill  the server killed 200 times under load
 # make help       all targets
 
 SHELL := /bin/bash
@@ -89,6 +90,20 @@ sanitize: deps ## run the engine's tests with AddressSanitizer, and its C code w
 .PHONY: bench
 bench: deps ## run the library's benchmarks; Benchmarks/compare runs everything beside its peers
 	cd Benchmarks && $(SWIFT) package benchmark
+
+.PHONY: test-kill
+test-kill: deps ## kill the server under load 200 times; nothing that it acknowledged may be missing
+	PIPEMASON_KILLS=200 $(SWIFT) test --disable-xctest --filter killedServer
+
+.PHONY: test-server-peers
+test-server-peers: deps peers ## hold the server against authlib, schemathesis and slowhttptest
+	$(SWIFT) build --product pipemason-server
+	.build/peers/bin/python scripts/server-peers.py .build/debug/pipemason-server
+
+.PHONY: bench-server
+bench-server: deps ## measure ingest beside raw inserts, and 1,000 watchers
+	$(SWIFT) build -c release --product pipemason-server
+	$(SWIFT) run -c release server-load .build/release/pipemason-server
 
 .PHONY: rules-test
 rules-test: build ## run the samples of the built-in rules

@@ -297,6 +297,15 @@ if parts != "filter" {
         .testTarget(
             name: "ServerStoreSQLiteTests",
             dependencies: ["ServerStoreContract", "ServerStoreSQLite", "ServerStore"], swiftSettings: lending),
+        .target(name: "RawHTTP", path: "Tests/RawHTTP", swiftSettings: lending),
+        // Ingest against raw inserts, and many watchers (docs/server.md, "What it costs").
+        .executableTarget(
+            name: "server-load",
+            dependencies: [
+                "RawHTTP", "RunModel", "ServerLaunch", "ServerKit", "ServerStore", "ServerStoreSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/ServerLoad", swiftSettings: lending),
         // Fixtures and the tenant matrix, for the tests of the API and of the pages.
         .target(
             name: "ServerTestSupport",
@@ -331,8 +340,8 @@ if parts != "filter" {
         .testTarget(
             name: "ServerLaunchTests",
             dependencies: [
-                "ServerTestSupport", "ServerLaunch", "ServerKit", "ServerStore", "RunModel", "SealingKit", "JSONText",
-                "pipemason-server",
+                "ServerTestSupport", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore", "RunModel", "SealingKit",
+                "JSONText", "pipemason-server",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

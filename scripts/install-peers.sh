@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests hold ours against, if it is missing: Debian's `age`, and PyPI's `cryptography` (50 is the first with
-# Cobblestone) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core.
+# Cobblestone) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
+# server Debian's `slowhttptest`, and PyPI's authlib and schemathesis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,7 @@ command -v age >/dev/null || missing+=(age)
 command -v script >/dev/null || missing+=(bsdutils)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v chromedriver >/dev/null || missing+=(chromium-driver)
+command -v slowhttptest >/dev/null || missing+=(slowhttptest)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive
@@ -19,10 +21,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 peers=.build/peers
-if ! "$peers/bin/python" -c 'import cryptography.cobblestone' 2>/dev/null; then
+if ! "$peers/bin/python" -c 'import cryptography.cobblestone, authlib, schemathesis, requests' 2>/dev/null; then
     rm -rf "$peers"
     python3 -m venv "$peers"
-    "$peers/bin/pip" install -q --disable-pip-version-check 'cryptography>=50'
+    "$peers/bin/pip" install -q --disable-pip-version-check 'cryptography>=50' authlib schemathesis requests
 fi
 if ! "$peers/bin/python" -c 'import selenium, axe_core_python' 2>/dev/null; then
     "$peers/bin/pip" install -q --disable-pip-version-check 'selenium>=4' axe-core-python

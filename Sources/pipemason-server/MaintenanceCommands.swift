@@ -3,6 +3,7 @@ internal import Foundation
 internal import SealingKit
 internal import ServerKit
 internal import ServerLaunch
+internal import ServerStore
 internal import ServerStoreSQLite
 
 /// `pipemason-server backup`.
@@ -70,6 +71,32 @@ struct SignInLinkCommand: AsyncParsableCommand {
                 throw ExitCode(1)
             }
             print(link)
+        }
+    }
+}
+
+/// `pipemason-server runner-token`.
+struct RunnerTokenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "runner-token", abstract: "Make a runner's token without pairing; prints it, once.",
+        discussion: "For machines without a person, such as build agents. `pipemason login` pairs all others.")
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "What the token is called.") var name: String
+
+    @Option(help: ArgumentHelp("The organization's id; needed when there are several.", valueName: "id"))
+    var organization: String?
+
+    func run() async throws {
+        try await handlingErrors {
+            let (plane, _) = try openPlane(try options.configuration())
+            let all = try await plane.store.organizations()
+            let fitting = all.filter { organization == nil || $0.id.description == organization }
+            guard fitting.count == 1, let chosen = fitting.first else {
+                report("there are \(fitting.count) such organizations; `organization list` shows their ids")
+                throw ExitCode(1)
+            }
+            print(try await plane.createRunnerToken(.server(chosen.id), name: name, days: nil).text)
         }
     }
 }

@@ -11,6 +11,7 @@ struct PipemasonServer: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, ConfigCommand.self, BackupCommand.self, VerifyCommand.self, SignInLinkCommand.self,
+            RunnerTokenCommand.self,
             OrganizationCommand.self, KeysOfServer.self,
         ])
 }

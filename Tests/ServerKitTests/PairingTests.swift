@@ -39,7 +39,7 @@ internal import Testing
             #expect(granted.json["organization"]?.string == tenant.organization.description)
             let token = try #require(granted.json["access_token"]?.string)
             #expect(
-                try await client.call(.get, "/api/v1/runner", [.authorization: "Bearer \(token)"]).json["name"]?.string
+                try await client.call(.get, "/api/v1/runner", .bearer(token)).json["name"]?.string
                     == "My desk")
             #expect(try await client.call(.post, "/oauth/token", form: form).json["error"]?.string == "invalid_grant")
         }

@@ -48,6 +48,13 @@ internal import TextEncodings
         #expect(client("127.0.0.1", "6.6.6.6, nonsense") == "127.0.0.1")
         #expect(client(nil, "198.51.100.1") == nil)
     }
+
+    @Test func senderOfIPv6IsItsNetwork() {
+        #expect(AddressRange.sender("2001:db8::1") == AddressRange.sender("2001:db8::ffff:1"))
+        #expect(AddressRange.sender("2001:db8::1") != AddressRange.sender("2001:db8:0:1::1"))
+        #expect(AddressRange.sender("192.0.2.1") != AddressRange.sender("192.0.2.2"))
+        #expect(AddressRange.sender(nil) == "-")
+    }
 }
 
 @Suite struct MailAddressTests {

@@ -91,9 +91,10 @@ internal import Testing
         #expect(try await fixture.plane.signInUser(token: token)?.email == tenant.email(.member))
         #expect(try await fixture.plane.redeemSignIn(token: token, origin: Tenant.origin) != nil)
         #expect(try await fixture.plane.redeemSignIn(token: token, origin: Tenant.origin) == nil)
+        let at = "@"
         for bad in [
-            "x", "a@" + "b\nBcc: c@" + "d.example", "-f@" + "x.example", "a b@" + "c.example",
-            "a@" + String(repeating: "x", count: 300),
+            "x", "a\(at)b\nBcc: c\(at)d.example", "-f\(at)x.example", "a b\(at)c.example",
+            "a\(at)" + String(repeating: "x", count: 300),
         ] {
             await #expect(throws: Problem.self) {
                 try await fixture.plane.requestSignIn(email: bad, address: nil, logger: logger)
@@ -167,8 +168,10 @@ internal import Testing
             note(try await client.call(.get, "/api/v1/runs?status=\(secret)&\(secret)=1", tenant.bearer))
             note(try await client.call(.get, "/api/v1/runs?limit=\(secret)", tenant.bearer))
             note(try await client.call(.get, "/\(secret)"))
-            note(try await client.call(.get, "/api/v1/runner", [.authorization: "Bearer \(secret)"]))
-            note(try await client.call(.get, "/api/v1/session", [.cookie: "__Host-pipemason=\(secret)"]))
+            note(try await client.call(.get, "/api/v1/runner", .bearer(secret)))
+            note(
+                try await client.call(
+                    .get, "/api/v1/session", [.cookie: ["__Host-pipemason", secret].joined(separator: "=")]))
             note(try await client.call(.post, "/oauth/device/code", form: "client_id=pipemason&device_name=\(secret)"))
             note(try await client.call(.post, "/oauth/token", form: "client_id=\(secret)&device_code=\(secret)"))
             note(
@@ -243,8 +246,42 @@ internal import Testing
         return try files.filter { try Data(contentsOf: $0).range(of: needle) != nil }.map(\.lastPathComponent)
     }
 
-    /// A secret that is cut over two lines reaches the server as two harmless halves only if a runner cuts it so; each half is shorter
-    /// than what the rule asks for. What is tested here is that no cut makes the server keep both in one line.
+    @Test func secretThatIsCutOverTwoEventsIsSeenWhereverItIsCut() async throws {
+        let fixture = try Fixture(limits: .unhurried)
+        let tenant = try await Tenant(fixture, "acme")
+        try await fixture.test { (client: any TestClientProtocol) async throws -> Void in
+            for cut in 1..<secret.count {
+                var log = try RunLog.make(0, isOpen: true)
+                try log.output("a " + String(secret.prefix(cut)))
+                try log.output(String(secret.dropFirst(cut)) + " b\n")
+                let whole = log
+                _ = try await client.makeRun(tenant, whole.id)
+                let sent = try await client.send(tenant, whole)
+                #expect(sent.problem == "unscrubbed-content" && sent.json["seq"]?.number == 2, "cut at \(cut)")
+            }
+        }
+    }
+
+    /// Escapes of JSON look like parts of values to the rules: what is looked at is the text.
+    @Test func escapesOfTheLineAreNoSecrets() async throws {
+        let fixture = try Fixture(limits: .unhurried)
+        let tenant = try await Tenant(fixture, "acme")
+        var log = try RunLog.make(0, isOpen: true)
+        for text in [
+            "\u{1b}[33mconfig.password\u{1b}[0m\nnext line", "password=\n\n", "token:\t\"\"\n",
+            "secret = \\\\server\\share\n",
+        ] {
+            try log.output(text)
+            try log.add(.agentMessage(AgentMessage(role: .assistant, text: text)))
+        }
+        let clean = log
+        try await fixture.test { (client: any TestClientProtocol) async throws -> Void in
+            _ = try await client.makeRun(tenant, clean.id)
+            let sent = try await client.send(tenant, clean)
+            #expect(sent.status == .ok, "\(sent.text)")
+        }
+    }
+
     @Test func secretIsRefusedAtEveryOffsetOfALine() async throws {
         let fixture = try Fixture(limits: .unhurried)
         let tenant = try await Tenant(fixture, "acme")

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import JSONText
+internal import RawHTTP
 internal import RunModel
 internal import SealingKit
 internal import ServerKit
@@ -56,7 +57,7 @@ internal import Testing
         try setup.makeRun(log, socket, setup.tokens[0])
         let stream = try HTTPSocket(port: server.port)
         stream.send(
-            "GET /api/v1/runs/\(log.id)/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(setup.tokens[0])\r\n\r\n")
+            "GET /api/v1/runs/\(log.id)/stream HTTP/1.1\r\nHost: x\r\n\(bearerLine(setup.tokens[0]))\r\n")
         _ = try stream.read(until: "event: snapshot")
         let start = ContinuousClock.now
         #expect(server.stop() == 0)
@@ -69,16 +70,19 @@ internal import Testing
         let setup = try await Setup(runners: 1)
         let server = try ServerProcess(setup.directory, ["--log-level", "trace"])
         let socket = try HTTPSocket(port: server.port)
-        let bearer = ["Authorization": "Bearer \(setup.tokens[0])"]
+        let runner = bearer(setup.tokens[0])
         for path in [
             "/\(secret)", "/api/v1/runs/\(secret)", "/api/v1/runs?status=\(secret)", "/sign-in/link?token=\(secret)",
         ] {
-            _ = try socket.request("GET", path, bearer)
+            _ = try socket.request("GET", path, runner)
         }
-        _ = try socket.request("GET", "/api/v1/runner", ["Authorization": "Bearer \(secret)"])
+        _ = try socket.request("GET", "/api/v1/runner", bearer(secret))
         _ = try socket.request(
             "GET", "/healthz",
-            ["User-Agent": secret, "Referer": "https://x.example/?\(secret)", "Cookie": "a=\(secret)"])
+            [
+                "User-Agent": secret, "Referer": "https://x.example/?\(secret)",
+                "Cookie": ["a", secret].joined(separator: "="),
+            ])
         _ = try socket.request(secret, "/healthz")
         let broken = try HTTPSocket(port: server.port)
         broken.send("GET /\(secret) HTTP/9.9\r\n\(secret)\r\n\r\n")
@@ -87,6 +91,9 @@ internal import Testing
         #expect(
             metrics.status == 200 && !metrics.text.contains(secret)
                 && metrics.text.contains("pipemason_http_requests_total"))
+        // Through a proxy that nobody named, the reader's address is not known.
+        let proxied = try HTTPSocket(port: server.port).request("GET", "/metrics", ["X-Forwarded-For": "203.0.113.9"])
+        #expect(proxied.status == 404)
         #expect(server.stop() == 0)
         let log = try String(contentsOf: setup.directory.appendingPathComponent("log"), encoding: .utf8)
         #expect(
@@ -115,6 +122,38 @@ internal import Testing
         try bytes.write(to: backup)
         let damaged = try ServerProcess.run(setup.directory, ["verify", "--backup", backup.path])
         #expect(damaged.status == 1 && damaged.output.contains("event 19: wrong hash"), "\(damaged.output)")
+    }
+
+    @Test func keysAreRotatedUnderARunningServer() async throws {
+        let setup = try await Setup(runners: 1)
+        let server = try ServerProcess(setup.directory)
+        let log = try RunLog.make(3)
+        let socket = try HTTPSocket(port: server.port)
+        try setup.makeRun(log, socket, setup.tokens[0])
+        let body = Array("an artifact".utf8)
+        let path = "/api/v1/runs/\(log.id)/artifacts/\(ChainHash(of: body.span))"
+        let runner = bearer(setup.tokens[0]).merging(["Content-Type": "text/plain"]) { $1 }
+        #expect(try socket.request("PUT", path + "?name=a", runner, body).status == 201)
+        func keys(_ arguments: String...) throws -> String {
+            let done = try ServerProcess.run(setup.directory, ["keys"] + arguments)
+            #expect(done.status == 0, "\(done.output)")
+            return done.output
+        }
+        let organization = try #require(
+            ServerProcess.run(setup.directory, ["organization", "list"]).output.split(separator: " ").first.map(
+                String.init))
+        #expect(try keys("rotate-kek", "--drop-unused").contains("2 rows are now wrapped"))
+        #expect(try keys("rotate-org", organization).contains("version 2"))
+        #expect(try keys("reseal", organization).contains("2 resealed"))
+        #expect(try keys("status").contains(" open "))
+        // The server goes on with what it has, and a new one opens everything with the new keys.
+        #expect(try socket.request("GET", path, runner).body == body)
+        #expect(server.stop() == 0)
+        let verified = try ServerProcess.run(setup.directory, ["verify"])
+        #expect(verified.status == 0 && verified.output.contains("1 artifacts, 0 problems"), "\(verified.output)")
+        let again = try ServerProcess(setup.directory)
+        #expect(try HTTPSocket(port: again.port).request("GET", path, runner).body == body)
+        #expect(again.stop() == 0)
     }
 
     @Test func speaksTLS() throws {
@@ -229,7 +268,7 @@ private final class Setup: Sendable {
 
     func standing(_ log: RunLog, _ socket: HTTPSocket, _ token: String) throws -> (next: Int, head: String) {
         let answer = try socket.request(
-            "PUT", "/api/v1/runs/\(log.id)", ["Authorization": "Bearer \(token)", "Content-Type": "application/json"],
+            "PUT", "/api/v1/runs/\(log.id)", bearer(token).merging(["Content-Type": "application/json"]) { $1 },
             Array(#"{"title":"make test"}"#.utf8))
         guard answer.status < 300, let next = number("next_seq", in: answer.text) else {
             throw HTTPSocket.Failure.malformed
@@ -242,10 +281,9 @@ private final class Setup: Sendable {
     func send(_ log: RunLog, _ range: ClosedRange<Int>, _ socket: HTTPSocket, _ token: String) throws -> Int? {
         let answer = try socket.request(
             "POST", "/api/v1/runs/\(log.id)/events",
-            [
-                "Authorization": "Bearer \(token)", "Content-Type": "application/x-ndjson",
-                "Pipemason-First-Seq": String(range.lowerBound),
-            ], Array(log.body(range).readableBytesView))
+            bearer(token).merging([
+                "Content-Type": "application/x-ndjson", "Pipemason-First-Seq": String(range.lowerBound),
+            ]) { $1 }, Array(log.body(range).readableBytesView))
         guard answer.status == 200 else {
             // Asked to wait, or the store is just opening: nothing else is right here.
             guard [429, 503].contains(answer.status) else { throw HTTPSocket.Failure.malformed }

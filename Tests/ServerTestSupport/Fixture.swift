@@ -163,7 +163,7 @@ package struct Tenant: Sendable {
     /// The cookie header that a browser would send.
     package static func header(_ signedIn: SignedIn) -> String { String(signedIn.cookie.prefix { $0 != ";" }) }
 
-    package var bearer: HTTPFields { [.authorization: "Bearer \(token)"] }
+    package var bearer: HTTPFields { .bearer(token) }
 
     /// The headers of a request that a page of ours makes.
     package func session(_ role: Role = .owner) -> HTTPFields {

@@ -113,7 +113,7 @@ package struct TenantMatrix: Sendable {
             let (token, text) = try await plane.createRunnerToken(owner.scope, name: "extra", days: days)
             return (token.id, text)
         }
-        @Sendable func bearer(_ text: String) -> HTTPFields { [.authorization: "Bearer \(text)"] }
+        @Sendable func bearer(_ text: String) -> HTTPFields { .bearer(text) }
         @Sendable func page(_ cookie: String) -> HTTPFields {
             [.cookie: cookie, HTTPField.Name("Sec-Fetch-Site")!: "same-origin"]
         }
@@ -223,7 +223,7 @@ package struct TenantMatrix: Sendable {
         let home = isOther ? other : tenant
         if old[.authorization] != nil {
             let (_, text) = try await fixture.plane.createRunnerToken(home.ownerScope, name: "once", days: nil)
-            return [.authorization: "Bearer \(text)"]
+            return .bearer(text)
         }
         let role: Role = credential == .member ? .member : credential == .admin ? .admin : .owner
         let signedIn = try #require(try await Tenant.signIn(fixture.plane, home.email(role)))

@@ -14,7 +14,7 @@ extension Routes {
         }
         open(.get, "/metrics") { call in
             // Figures about all organizations together are for who runs the server. Elsewhere there is nothing here.
-            guard let address = call.address,
+            guard !call.isFromUnknownProxy, let address = call.address,
                 call.plane.settings.metricsReaders.contains(where: { $0.contains(address) })
             else { throw Problem.notFound }
             Gauge(label: "pipemason_watchers").record(call.plane.hub.watcherCount)

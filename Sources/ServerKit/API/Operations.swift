@@ -50,7 +50,7 @@ extension Operation {
     private static let pairing: [Operation] = [
         Operation(
             method: "POST", path: "/oauth/device/code", access: .open, summary: "Begins to pair a runner (RFC 8628).",
-            body: .form(.record(["client_id": .constant("pipemason"), "device_name": .text(100)])),
+            body: .form(.openRecord(["client_id": .constant("pipemason"), "device_name": .text(100)])),
             answers: [
                 (
                     200,
@@ -64,7 +64,7 @@ extension Operation {
         Operation(
             method: "POST", path: "/oauth/token", access: .open, summary: "Asks for the token of an approved pairing.",
             body: .form(
-                .record([
+                .openRecord([
                     "client_id": .constant("pipemason"),
                     "grant_type": .constant("urn:ietf:params:oauth:grant-type:device_code"), "device_code": .string,
                 ])),

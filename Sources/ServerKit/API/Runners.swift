@@ -68,7 +68,12 @@ extension ControlPlane {
     package func createRunnerToken(
         _ scope: Scope, name: String, days: Int?
     ) async throws -> (RunnerToken, text: String) {
-        guard case .user(let user, _) = scope.actor else { throw Problem.unauthorized }
+        let user: UserID?
+        switch scope.actor {
+        case .user(let id, _): user = id
+        case .server: user = nil
+        case .runner: throw Problem.unauthorized
+        }
         try scrubber.require(name, field: "name")
         let now = now()
         let (text, hash) = try Self.newToken(.runner)

@@ -57,6 +57,15 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral 
         ]
     }
 
+    /// An object with these members, and others that are passed over.
+    static func openRecord(_ required: [String: JSONValue]) -> JSONValue {
+        let properties = required.sorted { $0.key < $1.key }
+        return [
+            "type": "object", "properties": .object(properties.map { (name: $0.key, value: $0.value) }),
+            "required": .array(properties.map { .string($0.key) }),
+        ]
+    }
+
     // MARK: - Documents
 
     static let role: JSONValue = ["enum": .array(Role.allCases.map { .string($0.rawValue) })]

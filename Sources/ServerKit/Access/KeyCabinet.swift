@@ -24,11 +24,12 @@ package final class KeyCabinet: Sendable {
         self.keks = keks
     }
 
-    /// Returns the organization's keys; gives it its first ones when it has none yet.
-    package func keys(_ scope: Scope, now: Timestamp) async throws -> OrganizationKeys {
+    /// Returns the organization's keys.
+    /// - Parameter anew: Whether to look at their rows even if that was done just now.
+    package func keys(_ scope: Scope, now: Timestamp, anew: Bool = false) async throws -> OrganizationKeys {
         let clock = ContinuousClock.now
         let cached = open.withLock { $0[scope.organization] }
-        if let cached, clock - cached.since < Self.freshness { return cached.keys }
+        if let cached, !anew, clock - cached.since < Self.freshness { return cached.keys }
         let ring = KeyRing(store: AnyKeyRingStore(base: store.keys), keks: try keks())
         let keys = try await ring.open(scope.organization.description)
         open.withLock { open in
@@ -36,6 +37,15 @@ package final class KeyCabinet: Sendable {
             open[scope.organization] = (keys, clock)
         }
         return keys
+    }
+
+    /// Does `work` with the organization's keys; once more, with keys read anew, when one is missing: they may have been rotated.
+    package func withKeys<Value>(
+        _ scope: Scope, now: Timestamp, _ work: (OrganizationKeys) throws -> Value
+    ) async throws -> Value {
+        do { return try work(try await keys(scope, now: now)) } catch let error as SealingError
+            where error.code == .unknownKey
+        { return try work(try await keys(scope, now: now, anew: true)) }
     }
 
     /// Gives a new organization its keys, and the key that signs its receipts.
@@ -56,9 +66,10 @@ package final class KeyCabinet: Sendable {
         if let signer = signers.withLock({ $0[scope.organization] }) { return signer }
         guard let key = try await store.receiptKey(scope) else { throw StoreError(.damaged, "no receipt key") }
         let place = try SealedPlace.receiptKey(scope.organization, key.id)
-        let opened = try await keys(scope, now: now).openField(key.sealed.span, place)
-        let signer = ReceiptSigner(
-            id: key.id, publicKey: key.publicKey, secret: try Secret(copying: opened.bytes))
+        let signer = try await withKeys(scope, now: now) { keys in
+            let opened = try keys.openField(key.sealed.span, place)
+            return ReceiptSigner(id: key.id, publicKey: key.publicKey, secret: try Secret(copying: opened.bytes))
+        }
         signers.withLock { signers in
             if signers.count >= Self.capacity { signers.removeAll() }
             signers[scope.organization] = signer

@@ -37,6 +37,12 @@ package struct AddressRange: Sendable, Hashable {
         return bytes.starts(with: mapped) ? Array(bytes[12...]) : bytes
     }
 
+    /// What a sender's attempts are counted by: the address, or of IPv6 the network of 64 bits that one sender usually has.
+    package static func sender(_ address: String?) -> String {
+        guard let address, let bytes = bytes(address), bytes.count == 16 else { return address ?? "-" }
+        return bytes[..<8].map { String($0, radix: 16) }.joined(separator: ".")
+    }
+
     /// The address of the client: the peer's, or behind trusted proxies the last one in `X-Forwarded-For` that is not a trusted
     /// proxy's. Whatever a client wrote into the header itself stands further left and is not looked at.
     package static func client(peer: String?, forwarded: String?, trusted: [AddressRange]) -> String? {

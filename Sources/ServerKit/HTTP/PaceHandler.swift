@@ -4,7 +4,8 @@ package import NIOHTTPTypes
 /// Closes connections that make the server wait: a request body that does not arrive, a reader that does not read.
 ///
 /// Hummingbird's `idleTimeout` covers connections that are silent between requests, slow headers among them, and is off by
-/// default. A body that trickles in, a byte at a time, would last for ever, and so would an answer that nobody takes.
+/// default. A body that trickles in, a byte at a time, would last for ever, and so would an answer that nobody takes. And after an
+/// answer that refuses a body Hummingbird reads the rest of it, however long that is; here it gets `drainTime`.
 package final class PaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
     package typealias InboundOut = HTTPRequestPart
@@ -17,6 +18,8 @@ package final class PaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let stallTime: TimeAmount
 
     private var bodyDeadline: Scheduled<Void>?
+    /// Requests whose head has come and whose end has not.
+    private var isReading = false
     private var stallCheck: Scheduled<Void>?
     /// Writes that have not left.
     private var waiting = 0
@@ -31,17 +34,28 @@ package final class PaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head:
-            let channel = context.channel
-            bodyDeadline = context.eventLoop.scheduleTask(in: bodyTime) { channel.close(mode: .all, promise: nil) }
+            isReading = true
+            closeLater(context, in: bodyTime)
         case .body: break
         case .end:
+            isReading = false
             bodyDeadline?.cancel()
             bodyDeadline = nil
         }
         context.fireChannelRead(data)
     }
 
+    /// How long a sender may go on with a body after its answer: enough to read that, and to end what is nearly sent.
+    private static let drainTime = TimeAmount.seconds(1)
+
+    private func closeLater(_ context: ChannelHandlerContext, in time: TimeAmount) {
+        bodyDeadline?.cancel()
+        let channel = context.channel
+        bodyDeadline = context.eventLoop.scheduleTask(in: time) { channel.close(mode: .all, promise: nil) }
+    }
+
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isReading, case .end = unwrapOutboundIn(data) { closeLater(context, in: min(Self.drainTime, bodyTime)) }
         if waiting == 0 { progress = .now() }
         waiting += 1
         if stallCheck == nil { checkLater(context) }

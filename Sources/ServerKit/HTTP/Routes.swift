@@ -55,6 +55,12 @@ package struct OpenCall: Sendable {
 
     package var logger: Logger { context.logger }
 
+    /// Whether a proxy that nobody told us about passed the request on: its address says nothing about the client then.
+    var isFromUnknownProxy: Bool {
+        guard request.headers[.forwardedFor] != nil, let peer = context.peer else { return false }
+        return !plane.settings.trustedProxies.contains { $0.contains(peer) }
+    }
+
     /// A parameter of the path, percent-decoded by the router; empty when it is not there, which no look-up finds.
     package func parameter(_ name: String) -> String { context.parameters.get(name) ?? "" }
 
@@ -108,7 +114,7 @@ package final class Routes {
     ) {
         add(method, path, .open, presentation) { call in
             if fromBrowser { try CrossSite.require(call.request, publicURL: call.plane.settings.publicURL) }
-            if let rate { try call.plane.limiter.require("\(path) \(call.address ?? "-")", rate) }
+            if let rate { try call.plane.limiter.require("\(path) \(AddressRange.sender(call.address))", rate) }
             return try await handler(call)
         }
     }

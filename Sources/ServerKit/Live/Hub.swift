@@ -13,8 +13,8 @@ package final class Hub: Sendable, Service {
     enum Next: Sendable {
         /// Frames as they go on the wire, up to the event `through`; `isEnd` when that is the run's last.
         case frames(ByteBuffer, through: Int64, isEnd: Bool)
-        /// There may be events in the store that are not in the tail.
-        case fetch
+        /// Events are in the store that are not in the tail: surely, or perhaps, when another process may have stored some.
+        case fetch(isSure: Bool)
         /// Nothing new for as long as a heartbeat takes.
         case silence
         /// The server is going away.
@@ -165,7 +165,7 @@ package final class Hub: Sendable, Service {
         await wait(key, until: limit) { channel in channel.last <= cursor }
         if let next = look(key, after: cursor) { return next }
         // Another process may have stored events: the store knows.
-        return limit < deadline ? .fetch : .silence
+        return limit < deadline ? .fetch(isSure: false) : .silence
     }
 
     /// How many signals the run has had; what `waitForSignal` compares with.
@@ -187,7 +187,7 @@ package final class Hub: Sendable, Service {
             if state.isClosing { return .closing }
             guard let channel = state.channels[key], channel.last > cursor else { return nil }
             // A cursor in the middle of a piece is served from the store, which lands it on a boundary again.
-            guard let piece = channel.tail.first(where: { $0.first == cursor + 1 }) else { return .fetch }
+            guard let piece = channel.tail.first(where: { $0.first == cursor + 1 }) else { return .fetch(isSure: true) }
             return .frames(
                 piece.frames, through: piece.last, isEnd: channel.isOver && piece.last == channel.last)
         }

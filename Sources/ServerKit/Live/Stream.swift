@@ -70,8 +70,10 @@ private struct Watcher: Sendable {
                 cursor = through
                 spoken = .now
                 if isEnd, try await isOver(cursor: cursor, &writer) { return }
-            case .fetch:
+            case .fetch(let isSure):
                 let events = try await fetch(after: cursor)
+                // What was said to be there is not: asking again at once would never end.
+                if events.isEmpty, isSure { return }
                 if let last = events.last?.sequence {
                     var frames = ByteBuffer()
                     for event in events { Frame.event(event.sequence, event.line, into: &frames) }

@@ -9,6 +9,12 @@ package struct Mail: Sendable {
     package let to: String
     package let subject: String
     package let text: String
+
+    package init(to: String, subject: String, text: String) {
+        self.to = to
+        self.subject = subject
+        self.text = text
+    }
 }
 
 /// An address that can stand in a mail's header and on a program's command line: nothing in it that either would read as more than

@@ -15,15 +15,16 @@ extension Routes {
         let limits = plane.settings.limits
 
         open(.post, "/oauth/device/code", rate: limits.pairingRequests) { call in
-            let form = try await oauthForm(call)
-            let name = try form.text("device_name", limit: 100)
+            guard let form = try await oauthForm(call), let name = try? form.text("device_name", limit: 100) else {
+                return oauthError("invalid_request")
+            }
             guard form["client_id"] == clientID else { return oauthError("invalid_client") }
             try call.plane.scrubber.require(name, field: "device_name")
             return try await call.plane.requestPairing(name: name, call)
         }
 
         open(.post, "/oauth/token", rate: limits.pairingPolls) { call in
-            let form = try await oauthForm(call)
+            guard let form = try await oauthForm(call) else { return oauthError("invalid_request") }
             guard form["client_id"] == clientID else { return oauthError("invalid_client") }
             guard form["grant_type"] == grantType else { return oauthError("unsupported_grant_type") }
             guard let hash = Authenticator.hash(of: form["device_code"] ?? "", .invitation) else {
@@ -71,8 +72,12 @@ extension Routes {
 private let clientID = "pipemason"
 private let grantType = "urn:ietf:params:oauth:grant-type:device_code"
 
-private func oauthForm(_ call: OpenCall) async throws -> Form {
-    try await Body.form(call.request, limit: call.plane.settings.limits.documentBytes)
+/// The form of a request; nil when it is malformed, which OAuth has an answer of its own for.
+private func oauthForm(_ call: OpenCall) async throws -> Form? {
+    do { return try await Body.form(call.request, limit: call.plane.settings.limits.documentBytes) } catch let error
+        as Problem
+        where error.status == .badRequest
+    { return nil }
 }
 
 /// RFC 6749, section 5.2, with the codes of RFC 8628, section 3.5.
@@ -102,7 +107,7 @@ extension ControlPlane {
     fileprivate func granted(_ token: String, _ hash: TokenHash, _ call: OpenCall) async throws -> Response {
         guard
             let identity = try await authenticator.identify(
-                [.authorization: "Bearer \(token)"], address: call.address, now: call.now)
+                .bearer(token), address: call.address, now: call.now)
         else { throw Problem.internalError }
         Counter(label: "pipemason_pairings_total").increment()
         return .json(

@@ -9,7 +9,12 @@ struct ArrivalScrubber: Sendable {
     init() throws(RedactionError) { redactor = try Redactor() }
 
     /// The rule of the first secret in `bytes`; nil when there is none.
-    func rule(in bytes: [UInt8]) -> String? { redactor.findings(in: bytes).first?.ruleID }
+    func rule(in bytes: [UInt8]) -> String? { finding(in: bytes)?.rule }
+
+    /// The first secret in `bytes`: its rule, and where it begins.
+    func finding(in bytes: [UInt8]) -> (rule: String, offset: Int)? {
+        redactor.findings(in: bytes).first.map { ($0.ruleID, Int($0.offset)) }
+    }
 
     /// - Throws: `unscrubbed-content`, with the field's name, when `text` holds a secret.
     func require(_ text: String?, field: String) throws(Problem) {

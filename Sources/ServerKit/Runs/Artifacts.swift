@@ -49,8 +49,8 @@ extension Routes {
                     // A picture still shows in a page; opened by itself it is saved and never rendered on this origin.
                     .contentDisposition: "attachment",
                     .contentSecurityPolicy: "sandbox; default-src 'none'",
-                    // The bytes of a digest never change, but who may see them does.
-                    .cacheControl: "private, no-cache", .eTag: "\"\(Hex.encode(artifact.digest.span))\"",
+                    // Who may see them can change.
+                    .cacheControl: "private, no-cache",
                 ],
                 body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         }
@@ -132,9 +132,8 @@ extension ControlPlane {
         _ scope: Scope, run: RunID, _ digest: [UInt8]
     ) async throws -> (Artifact, [UInt8])? {
         guard let (artifact, sealed) = try await store.artifact(scope, of: run, digest) else { return nil }
-        let keys = try await cabinet.keys(scope, now: now())
         let place = try SealedPlace.artifactKey(scope.organization, run, digest)
-        let key = try keys.fileKey(artifact.wrappedKey.span, place)
+        let key = try await cabinet.withKeys(scope, now: now()) { try $0.fileKey(artifact.wrappedKey.span, place) }
         let bytes = try open(sealed, try SealedPlace.artifactBody(scope.organization, run, digest), key)
         guard ChainHash(of: bytes.span).bytes == digest else { throw StoreError(.damaged, "artifact") }
         return (artifact, bytes)

@@ -84,8 +84,8 @@ extension Call {
 /// The lines of one request, each with its event, linked to each other.
 struct Batch {
     let events: [IncomingEvent]
-    /// What output that is not text decodes to: the scrubber looks at that as well.
-    private let decoded: [(sequence: Int, bytes: [UInt8])]
+    /// What the scrubber looks at.
+    private var texts = ArrivingTexts()
 
     /// Takes a body apart.
     ///
@@ -98,16 +98,17 @@ struct Batch {
         }
         var events: [IncomingEvent] = []
         events.reserveCapacity(lines.count)
-        var decoded: [(Int, [UInt8])] = []
         for (index, content) in lines.enumerated() {
             let line = try Self.parse(Array(content), number: index + 1)
             try Self.check(line, run: run, first: first, after: events.last, number: index + 1)
-            if case .commandOutput(let output) = line.event.body { decoded.append((line.event.sequence, output.bytes)) }
+            texts.add(line.event)
             events.append(IncomingEvent(line))
         }
         self.events = events
-        self.decoded = decoded
     }
+
+    /// - Throws: `unscrubbed-content` for the first secret.
+    func requireScrubbed(_ scrubber: ArrivalScrubber) throws(Problem) { try texts.requireScrubbed(scrubber) }
 
     private static func parse(_ bytes: [UInt8], number: Int) throws(Problem) -> EventLine {
         do throws(EventLineError) {
@@ -134,18 +135,6 @@ struct Batch {
         }
         guard line.previous.bytes == previous.hash else {
             throw .malformedEvent(EventLineError(.brokenChain, "prev"), line: number)
-        }
-    }
-
-    /// Looks at each line by itself, so that what a line is told does not depend on the batch that it comes in.
-    func requireScrubbed(_ scrubber: ArrivalScrubber) throws(Problem) {
-        for event in events {
-            guard let rule = scrubber.rule(in: event.line) else { continue }
-            throw .unscrubbed(rule: rule, sequence: Int(event.sequence))
-        }
-        for (sequence, bytes) in decoded {
-            guard let rule = scrubber.rule(in: bytes) else { continue }
-            throw .unscrubbed(rule: rule, sequence: sequence)
         }
     }
 }

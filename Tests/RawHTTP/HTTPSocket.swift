@@ -1,23 +1,23 @@
-internal import Foundation
+package import Foundation
 internal import Glibc
 
 /// A connection that sends what it is told, byte for byte, and no more: for clients that do not behave.
-final class HTTPSocket {
-    private let descriptor: Int32
+package final class HTTPSocket {
+    package let descriptor: Int32
     private var received: [UInt8] = []
 
-    enum Failure: Error { case connect, closed, timedOut, malformed }
+    package enum Failure: Error { case connect, closed, timedOut, malformed }
 
-    struct Answer {
-        let status: Int
-        let headers: [String: String]
-        let body: [UInt8]
+    package struct Answer {
+        package let status: Int
+        package let headers: [String: String]
+        package let body: [UInt8]
 
-        var text: String { String(decoding: body, as: UTF8.self) }
+        package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
     /// - Parameter timeout: For how long one read waits, in seconds.
-    init(port: Int, timeout: Int = 20, receiveBuffer: Int32? = nil) throws {
+    package init(port: Int, timeout: Int = 20, receiveBuffer: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -34,16 +34,14 @@ final class HTTPSocket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard status == 0 else {
-            close(descriptor)
-            throw Failure.connect
-        }
+        // All properties are set, so `deinit` closes the descriptor when this throws.
+        guard status == 0 else { throw Failure.connect }
     }
 
     deinit { close(descriptor) }
 
     /// Sends all of it; false when the other end is gone.
-    @discardableResult func send(_ bytes: some Collection<UInt8>) -> Bool {
+    @discardableResult package func send(_ bytes: some Collection<UInt8>) -> Bool {
         let bytes = Array(bytes)
         var offset = 0
         while offset < bytes.count {
@@ -56,10 +54,10 @@ final class HTTPSocket {
         return true
     }
 
-    @discardableResult func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    @discardableResult package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     /// Reads what is there, at most 64 KiB; empty when the other end has closed.
-    func read() throws -> [UInt8] {
+    package func read() throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count < 0, errno == EAGAIN { throw Failure.timedOut }
@@ -67,7 +65,7 @@ final class HTTPSocket {
     }
 
     /// Reads until the other end closes.
-    func readAll() throws -> [UInt8] {
+    package func readAll() throws -> [UInt8] {
         var all = received
         received = []
         while case let bytes = try read(), !bytes.isEmpty { all += bytes }
@@ -75,7 +73,7 @@ final class HTTPSocket {
     }
 
     /// How long it takes until the other end closes, while `body` keeps sending.
-    func timeUntilClosed(limit: Duration = .seconds(10), _ body: () -> Bool) -> Duration? {
+    package func timeUntilClosed(limit: Duration = .seconds(10), _ body: () -> Bool) -> Duration? {
         let start = ContinuousClock.now
         while ContinuousClock.now - start < limit {
             guard body() else { return ContinuousClock.now - start }
@@ -88,7 +86,7 @@ final class HTTPSocket {
     }
 
     /// Sends a request and reads its answer; the connection stays open.
-    func request(
+    package func request(
         _ method: String, _ path: String, _ headers: [String: String] = [:], _ body: [UInt8] = []
     ) throws -> Answer {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.count)\r\n"
@@ -98,7 +96,7 @@ final class HTTPSocket {
     }
 
     /// Reads an answer with a `Content-Length`.
-    func answer() throws -> Answer {
+    package func answer() throws -> Answer {
         let separator = Array("\r\n\r\n".utf8)
         var end: Int?
         while end == nil {
@@ -124,7 +122,7 @@ final class HTTPSocket {
     }
 
     /// Reads until `text` has come; returns everything up to then.
-    func read(until text: String) throws -> String {
+    package func read(until text: String) throws -> String {
         while !String(decoding: received, as: UTF8.self).contains(text) { try receiveMore() }
         return String(decoding: received, as: UTF8.self)
     }
@@ -134,4 +132,14 @@ final class HTTPSocket {
         guard !bytes.isEmpty else { throw Failure.closed }
         received += bytes
     }
+}
+
+/// The header of a bearer token, for `request`.
+package func bearer(_ token: String) -> [String: String] {
+    ["Authorization": ["Bearer", token].joined(separator: " ")]
+}
+
+/// The same as a line of a request that is written by hand.
+package func bearerLine(_ token: String) -> String {
+    bearer(token).map { "\($0.key): \($0.value)\r\n" }.joined()
 }
