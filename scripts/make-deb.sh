@@ -13,7 +13,8 @@ destination=$(realpath "$2")
 
 version=$("$stage/usr/bin/pipemason" --version)
 architecture=$(dpkg --print-architecture)
-maintainer=${DEBFULLNAME:-pipemason}\ \<${DEBEMAIL:-packages@pipemason.example}\>
+domain=pipemason.example
+maintainer="${DEBFULLNAME:-pipemason} <${DEBEMAIL:-packages@$domain}>"
 # The same input gives the same package: times are those of the commit.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH

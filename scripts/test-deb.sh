@@ -61,7 +61,7 @@ runuser -u pipemason-server -- env PIPEMASON_SERVER_CONFIG=/etc/pipemason-server
     pipemason-server serve --data "$work/data" --listen 127.0.0.1:0 >"$work/server.log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
-    address=$(sed -n 's/.*listening on //p' "$work/server.log")
+    address=$(sed -n 's/^pipemason-server: listening on //p' "$work/server.log")
     [ -z "$address" ] || break
     sleep 0.1
 done

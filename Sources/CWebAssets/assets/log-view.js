@@ -38,7 +38,14 @@ export class LogView {
         this.space.className = "space";
         this.measure();
         box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+        let width = 0;
         new ResizeObserver(() => {
+            // A box that only grows with its lines keeps the rows that they take.
+            if (box.clientWidth === width) {
+                this.render();
+                return;
+            }
+            width = box.clientWidth;
             this.measure();
             this.layout(0);
         }).observe(box);
