@@ -26,6 +26,10 @@ sources := Sources Tests Fuzz Package.swift Benchmarks/Package.swift Benchmarks/
 build: deps ## build the program in release mode
 	$(SWIFT) build -c release --product pipemason
 
+.PHONY: link
+link: deps ## build pipemason-link, the runner's network side, in release mode
+	$(SWIFT) build -c release --product pipemason-link
+
 .PHONY: deps
 deps: ## install what the build needs, if it is missing
 	@scripts/install-deps.sh
@@ -133,8 +137,9 @@ check-man: build server
 		|| { echo "the manual pages are not current: run make man" >&2; exit 1; }
 
 .PHONY: install
-install: build server ## install both programs under PREFIX, with manual pages, completions and systemd units
+install: build link server ## install the programs under PREFIX, with manual pages, completions and systemd units
 	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/pipemason
+	install -D -m 755 $(release)-link $(DESTDIR)$(PREFIX)/bin/pipemason-link
 	install -D -m 755 $(server) $(DESTDIR)$(PREFIX)/bin/pipemason-server
 	install -D -m 644 docs/man/pipemason.1 $(DESTDIR)$(PREFIX)/share/man/man1/pipemason.1
 	install -D -m 644 docs/man/pipemason-server.8 $(DESTDIR)$(PREFIX)/share/man/man8/pipemason-server.8
@@ -154,7 +159,7 @@ install: build server ## install both programs under PREFIX, with manual pages, 
 		|| install -D -m 644 packaging/server.toml $(DESTDIR)/etc/pipemason-server/server.toml
 
 .PHONY: deb
-deb: build server ## make Debian packages of both programs in .build/deb
+deb: build link server ## make Debian packages of both programs in .build/deb
 	rm -rf .build/deb .build/stage
 	$(MAKE) --no-print-directory install DESTDIR=.build/stage PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions >/dev/null
 	scripts/make-deb.sh .build/stage .build/deb

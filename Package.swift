@@ -101,6 +101,25 @@ let package = Package(
         .target(name: "Gzip", dependencies: ["CZlib"], swiftSettings: swift),
         .target(name: "Compression", dependencies: ["Gzip", "CZstd", "CLzma", "CBzip2"], swiftSettings: swift),
 
+        // What leaves the machine: the uploader and the way to the link, which has the network.
+        .target(name: "LinkProtocol", dependencies: ["JSONText"], swiftSettings: swift),
+        .target(name: "ImageCleaning", swiftSettings: swift),
+        .target(
+            name: "EgressKit",
+            dependencies: [
+                "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine", "RedactionKit",
+                "RunModel", "SealingKit", "TextEncodings",
+            ],
+            swiftSettings: lending),
+        .target(
+            name: "EgressCommands",
+            dependencies: [
+                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "OpenSSLEngine", "PlaybackCommands",
+                "RunModel", "SealingKit", "TextEncodings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: lending),
+
         // What commands share: files, descriptors, the terminal, messages, options.
         .target(
             name: "CommandSupport",
@@ -127,7 +146,7 @@ let package = Package(
         .target(
             name: "RunnerCommands",
             dependencies: [
-                "RunnerKit", "CommandSupport", "RedactionKit", "RunModel", "SealingKit", "SecretNames",
+                "RunnerKit", "EgressKit", "CommandSupport", "RedactionKit", "RunModel", "SealingKit", "SecretNames",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
@@ -156,7 +175,7 @@ let package = Package(
             dependencies: [
                 "CommandSupport", "ScrubReports", "Compression", "RedactionKit", "RedactionRules", "RuleFiles",
                 "CPlatform", "JSONText",
-                "OpenSSLEngine", "PlaybackCommands", "RunnerCommands", "SealingCommands",
+                "OpenSSLEngine", "EgressCommands", "PlaybackCommands", "RunnerCommands", "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -179,6 +198,14 @@ let package = Package(
             dependencies: ["pipemason", "RunModel", "CommandSupport", "ScrubReports", "JSONText"],
             swiftSettings: swift),
         .testTarget(name: "GzipTests", dependencies: ["Gzip"], swiftSettings: swift),
+        .testTarget(name: "ImageCleaningTests", dependencies: ["ImageCleaning"], swiftSettings: swift),
+        .testTarget(
+            name: "EgressKitTests",
+            dependencies: [
+                "EgressKit", "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine",
+                "RunModel", "SealingKit", "TextEncodings",
+            ],
+            exclude: ["server.py", "joined.py"], swiftSettings: lending),
         .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RedactionFuzz"], swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
@@ -215,9 +242,11 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
 let parts = Context.environment["PIPEMASON_PARTS"]
 if parts == "server" { package.targets.removeAll { $0.type == .test } }
 if parts != "filter" {
+    package.products.append(.executable(name: "pipemason-link", targets: ["pipemason-link"]))
     package.products.append(.executable(name: "pipemason-server", targets: ["pipemason-server"]))
     package.dependencies += [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -228,6 +257,18 @@ if parts != "filter" {
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     ]
     package.targets += [
+        // The runner's network side, a program of its own: `pipemason` starts it and never links NIO.
+        .executableTarget(
+            name: "pipemason-link",
+            dependencies: [
+                "LinkProtocol", "CSealing", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: swift,
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release))
+            ]),
 
         .target(name: "ServerStore", dependencies: ["SealingKit", "TextEncodings"], swiftSettings: lending),
         .target(

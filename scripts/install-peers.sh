@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests hold ours against, if it is missing: Debian's `age`, and PyPI's `cryptography` (50 is the first with
-# Cobblestone) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
+# Cobblestone) and `pillow` (images) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
 # server Debian's `slowhttptest`, and PyPI's authlib and schemathesis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,10 +21,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 peers=.build/peers
-if ! "$peers/bin/python" -c 'import cryptography.cobblestone, authlib, schemathesis, requests' 2>/dev/null; then
+if ! "$peers/bin/python" -c 'import cryptography.cobblestone, PIL, authlib, schemathesis, requests' 2>/dev/null; then
     rm -rf "$peers"
     python3 -m venv "$peers"
-    "$peers/bin/pip" install -q --disable-pip-version-check 'cryptography>=50' authlib schemathesis requests
+    "$peers/bin/pip" install -q --disable-pip-version-check 'cryptography>=50' pillow authlib schemathesis requests
 fi
 if ! "$peers/bin/python" -c 'import selenium, axe_core_python' 2>/dev/null; then
     "$peers/bin/pip" install -q --disable-pip-version-check 'selenium>=4' axe-core-python

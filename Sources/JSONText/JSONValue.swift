@@ -12,6 +12,11 @@ package enum JSONValue: Sendable {
 
     package static func integer(_ value: Int) -> JSONValue { .number(String(value)) }
 
+    /// An object of those members that have a value.
+    package static func members(_ members: [(String, JSONValue?)]) -> JSONValue {
+        .object(members.compactMap { name, value in value.map { (name, $0) } })
+    }
+
     /// The value without white space.
     package var text: String {
         switch self {

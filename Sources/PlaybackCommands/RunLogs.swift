@@ -1,14 +1,15 @@
 internal import ArgumentParser
-internal import CommandSupport
+package import CommandSupport
 internal import Glibc
-internal import RunModel
+package import RunModel
 
 /// The logs below a directory's `.pipeline`.
-struct RunLogs {
-    private let directory: Path
+package struct RunLogs {
+    /// The `.pipeline` itself.
+    package let directory: Path
 
     /// The nearest `.pipeline` of this directory or one above it.
-    init() throws(Failure) {
+    package init() throws(Failure) {
         var path = Path(".")
         var last: stat?
         while true {
@@ -26,7 +27,7 @@ struct RunLogs {
     }
 
     /// Runs, the newest first.
-    func runs() throws(Failure) -> [RunID] {
+    package func runs() throws(Failure) -> [RunID] {
         guard let runs = Descriptor.openDirectory(directory.appending(Array("runs".utf8))),
             let names = FileTree.names(in: runs)
         else {
@@ -35,7 +36,7 @@ struct RunLogs {
         return names.compactMap { RunID(String(decoding: $0, as: UTF8.self)) }.sorted().reversed()
     }
 
-    func path(_ run: RunID) -> Path {
+    package func path(_ run: RunID) -> Path {
         directory.appending(Array("runs".utf8)).appending(Array("\(run)".utf8)).appending(Array("iterations.log".utf8))
     }
 

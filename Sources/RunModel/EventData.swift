@@ -373,10 +373,3 @@ private struct Fields {
         guard members.isEmpty else { throw EventLineError(.badField, "data, a member that it does not have") }
     }
 }
-
-extension JSONValue {
-    /// An object of the members that have a value.
-    fileprivate static func members(_ members: [(String, JSONValue?)]) -> JSONValue {
-        .object(members.compactMap { name, value in value.map { (name, $0) } })
-    }
-}

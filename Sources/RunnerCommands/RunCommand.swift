@@ -1,5 +1,6 @@
 internal import ArgumentParser
 package import CommandSupport
+internal import EgressKit
 internal import Glibc
 internal import RedactionKit
 internal import RunModel
@@ -39,6 +40,19 @@ struct RunCommand: ParsableCommand {
             valueName: "policy"))
     var sync = Sync.interval
 
+    @Option(
+        help: ArgumentHelp(
+            "Offer this image to the server when the command has ended; repeatable. What is not picture is left out.",
+            valueName: "file"))
+    var artifact: [String] = []
+
+    @Flag(help: "Send nothing to the server that this machine is paired with.")
+    var noUpload = false
+
+    @Option(
+        help: ArgumentHelp("How long to go on sending when the command has ended.", valueName: "seconds"))
+    var uploadWait = 30
+
     @OptionGroup var detection: DetectionOptions
 
     @Option(help: ArgumentHelp(visibility: .hidden))
@@ -70,6 +84,9 @@ struct RunCommand: ParsableCommand {
         var plan = session.plan(words)
         plan.terminal = terminal == nil ? .automatic : terminal == true ? .always : .never
         plan.timeout = seconds
+        let uplink = noUpload ? nil : log.flatMap { startUpload($0) }
+        if let uplink { plan.spared.append(uplink.process) }
+        defer { uplink?.finish() }
         let outcome: CommandOutcome
         do {
             outcome = try CommandRun.run(plan, log: log, signals: session.signals)
@@ -77,8 +94,35 @@ struct RunCommand: ParsableCommand {
             log?.finish(Ending(.error, exit: Int(error.status.code), reason: error.message))
             throw error
         }
+        if let log { offerArtifacts(to: log) }
         log?.finish(Ending(outcome.status, exit: Int(outcome.exit.code), reason: outcome.reason))
         throw ExitCode(outcome.exit.code)
+    }
+}
+
+extension RunCommand {
+    /// Starts sending the log, if this machine is paired with a server. A cancel from there ends the command as a signal does.
+    private func startUpload(_ log: RunLog) -> Uplink? {
+        Uplink.start(
+            runDirectory: log.directory.directory(of: log.run).text, patience: max(0, uploadWait)
+        ) { notice in
+            switch notice {
+            case .cancel:
+                Diagnostics.say("the server asks to end this run")
+                kill(getpid(), SIGTERM)
+            case .message(let text): Diagnostics.warn(text)
+            }
+        }
+    }
+
+    /// Puts the named images beside the log and notes them there.
+    private func offerArtifacts(to log: RunLog) {
+        for path in artifact {
+            do throws(Failure) {
+                let directory = log.directory.directory(of: log.run).text
+                log.append(.artifactOffered(try ArtifactShelf.offer(Path(path), to: directory)))
+            } catch { Diagnostics.warn(error.message) }
+        }
     }
 }
 

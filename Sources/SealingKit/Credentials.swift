@@ -10,13 +10,20 @@ public final class Credential: Sendable {
     public let organization: String
     /// What a person calls this machine.
     public let name: String
+    /// What the server calls this machine; empty when it did not say.
+    public let runner: String
+    /// The key that the server signs receipts with: its id, a space, 64 hexadecimal digits; or empty.
+    public let receiptKey: String
     private let token: Token
+    /// This machine's own key, registered when it was paired.
+    public let signingKey: SigningKey?
 
     /// - Throws: `.malformed` when a text has more than `Credentials.maximumTextSize` bytes or a control character.
     public init(
-        server: String, organization: String, name: String, token: consuming Token
+        server: String, organization: String, name: String, token: consuming Token, runner: String = "",
+        receiptKey: String = "", signingKey: SigningKey? = nil
     ) throws(SealingError) {
-        for text in [server, organization, name] {
+        for text in [server, organization, name, runner, receiptKey] {
             guard text.utf8.count <= Credentials.maximumTextSize,
                 text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
             else { throw SealingError(.malformed, "a text that a credentials file does not hold") }
@@ -24,7 +31,10 @@ public final class Credential: Sendable {
         self.server = server
         self.organization = organization
         self.name = name
+        self.runner = runner
+        self.receiptKey = receiptKey
         self.token = token
+        self.signingKey = signingKey
     }
 
     /// Whom the token stands for.
@@ -74,6 +84,9 @@ public struct Credentials: Sendable {
         entries.removeAll { $0.server == server && $0.organization == organization }
         return entries.count < before
     }
+
+    /// Removes everything that is there for `server`.
+    public mutating func removeAll(server: String) { entries.removeAll { $0.server == server } }
 
     /// The directory of the current user's credentials, from `HOME`; nil when that is not set.
     public static var defaultDirectory: String? {
@@ -152,29 +165,41 @@ public struct Credentials: Sendable {
     {
         var texts: [String: String] = [:]
         var tokenRange: Range<Int>? = nil
+        var signingKey: SigningKey? = nil
         try reader.object(bytes) { (reader, name) throws(SealingError) in
             switch name {
-            case "server", "organization", "name": texts[name] = try reader.string(bytes)
+            case "server", "organization", "name", "runner", "receipt_key": texts[name] = try reader.string(bytes)
             case "token": tokenRange = try reader.plainString(bytes)
+            case "signing_key": signingKey = try SigningKey(base64: bytes.extracting(try reader.plainString(bytes)))
             default: throw reader.error()
             }
         }
         guard let server = texts["server"], let tokenRange else { throw reader.error() }
         return try Credential(
             server: server, organization: texts["organization"] ?? "", name: texts["name"] ?? "",
-            token: Token(parsing: bytes.extracting(tokenRange)))
+            token: Token(parsing: bytes.extracting(tokenRange)), runner: texts["runner"] ?? "",
+            receiptKey: texts["receipt_key"] ?? "", signingKey: signingKey)
     }
 
     /// The file's contents.
     public var encoded: WipedBuffer {
         // Escapes make a text at most six times as long.
-        var buffer = WipedBuffer(capacity: 64 + entries.count * (128 + 3 * 6 * Self.maximumTextSize + Token.length))
+        var buffer = WipedBuffer(capacity: 64 + entries.count * (256 + 5 * 6 * Self.maximumTextSize + Token.length))
         Self.append("{\"version\":1,\"credentials\":[", to: &buffer)
         for (index, entry) in entries.enumerated() {
             let server = JSON.string(entry.server)
             let organization = JSON.string(entry.organization)
             Self.append((index == 0 ? "\n" : ",\n") + "{\"server\":\(server),", to: &buffer)
             Self.append("\"organization\":\(organization),\"name\":\(JSON.string(entry.name)),", to: &buffer)
+            if !entry.runner.isEmpty { Self.append("\"runner\":\(JSON.string(entry.runner)),", to: &buffer) }
+            if !entry.receiptKey.isEmpty {
+                Self.append("\"receipt_key\":\(JSON.string(entry.receiptKey)),", to: &buffer)
+            }
+            if let key = entry.signingKey {
+                Self.append("\"signing_key\":\"", to: &buffer)
+                key.appendBase64(to: &buffer)
+                Self.append("\",", to: &buffer)
+            }
             Self.append("\"token\":\"", to: &buffer)
             entry.withToken { buffer.append($0) }
             Self.append("\"}", to: &buffer)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CPlatform
 internal import CommandSupport
+internal import EgressCommands
 internal import Glibc
 internal import PlaybackCommands
 internal import RunnerCommands
@@ -17,7 +18,9 @@ struct Pipemason: ParsableCommand {
             pipemason scrub --check .               a gate: status 1 if there is a secret
             """,
         version: Version.text,
-        subcommands: [Scrub.self] + RunnerCommands.all + PlaybackCommands.all + [Rules.self, Completions.self]
+        subcommands: [Scrub.self] + RunnerCommands.all + PlaybackCommands.all + EgressCommands.all + [
+            Rules.self, Completions.self,
+        ]
             + SealingCommands.all,
         defaultSubcommand: Scrub.self)
 

@@ -1,0 +1,162 @@
+package import CommandSupport
+internal import Glibc
+internal import JSONText
+
+/// The uploader of a run, seen from the process that runs it: a process of its own (`pipemason upload`), which has the
+/// credentials and starts the link. The run holds its input open, and hears what it should know.
+package final class Uplink: Sendable {
+    /// What the run should know.
+    package enum Notice: Sendable, Equatable {
+        /// Someone at the server wants the run to end.
+        case cancel
+        /// For people.
+        case message(String)
+    }
+
+    /// The process; it is ours and no part of any command.
+    package let process: Int32
+    private let input: Int32
+    /// Becomes readable, with an end, when the uploader's last word has been passed on.
+    private let ended: Int32
+
+    /// The longest line that the uploader says.
+    private static let maximumLine = 4096
+
+    /// Starts the uploader if this machine is paired with a server; nil when it is not, or when it cannot be started, which is
+    /// told.
+    /// - Parameters:
+    ///   - runDirectory: `.pipeline/runs/<id>`.
+    ///   - patience: how long it may go on after the run is over, in seconds.
+    ///   - notify: called on a thread of its own.
+    package static func start(
+        runDirectory: String, patience: Int, notify: @escaping @Sendable (Notice) -> Void
+    ) -> Uplink? {
+        guard let home = Environment["HOME"], access(home + "/.pipemason/credentials.json", F_OK) == 0 else {
+            return nil
+        }
+        do throws(Failure) {
+            return try Uplink(
+                ["upload", "--run-directory", runDirectory, "--wait", String(patience)], notify: notify)
+        } catch {
+            notify(.message("nothing is sent to the server: \(error.message)"))
+            return nil
+        }
+    }
+
+    private init(_ arguments: [String], notify: @escaping @Sendable (Notice) -> Void) throws(Failure) {
+        var pipes: [[Int32]] = []
+        for _ in 0..<3 {
+            var ends: [Int32] = [0, 0]
+            guard pipe(&ends) == 0 else { throw Failure(.input, Diagnostics.reason(errno)) }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            pipes.append(ends)
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, pipes[0][0], STDIN_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, pipes[1][1], STDOUT_FILENO)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        // Where to find the credentials and how to reach the server, and nothing else of the environment.
+        let names = ["HOME", "PIPEMASON_SERVER", "PIPEMASON_CA_FILE", "HTTPS_PROXY", "https_proxy"]
+        let variables = names.compactMap { name in Environment[name].map { "\(name)=\($0)" } }
+        var words = (["pipemason"] + arguments).map { strdup($0) } + [nil]
+        var environment = variables.map { strdup($0) } + [nil]
+        defer { for text in words + environment { free(text) } }
+        var id: pid_t = 0
+        let status = posix_spawn(&id, "/proc/self/exe", &actions, &attributes, &words, &environment)
+        close(pipes[0][0])
+        close(pipes[1][1])
+        guard status == 0 else {
+            for end in [pipes[0][1], pipes[1][0]] + pipes[2] { close(end) }
+            throw Failure(.input, Diagnostics.reason(status))
+        }
+        process = id
+        input = pipes[0][1]
+        ended = pipes[2][0]
+        Self.listen(pipes[1][0], end: pipes[2][1], notify)
+    }
+
+    /// Tells the uploader that the run is over, and waits until it has sent the rest or given up.
+    package func finish() {
+        close(input)
+        var byte: UInt8 = 0
+        while read(ended, &byte, 1) < 0, errno == EINTR {}
+        close(ended)
+        // The runner may have collected it already.
+        waitpid(process, nil, WNOHANG)
+    }
+
+    /// Reads what the uploader says on a thread of its own; closes `end` when that is over.
+    private static func listen(_ output: Int32, end: Int32, _ notify: @escaping @Sendable (Notice) -> Void) {
+        let work = Unmanaged.passRetained(Listener(output, end, notify))
+        var thread = pthread_t()
+        let failure = pthread_create(
+            &thread, nil,
+            { argument in
+                // Owned by this thread: retained before it began.
+                Unmanaged<Listener>.fromOpaque(argument!).takeRetainedValue().run()
+                return nil
+            }, work.toOpaque())
+        guard failure == 0 else {
+            work.release()
+            close(output)
+            close(end)
+            return
+        }
+        pthread_detach(thread)
+    }
+
+    private final class Listener {
+        private let output: Descriptor
+        private let end: Descriptor
+        private let notify: @Sendable (Notice) -> Void
+
+        init(_ output: Int32, _ end: Int32, _ notify: @escaping @Sendable (Notice) -> Void) {
+            self.output = Descriptor(output)
+            self.end = Descriptor(end)
+            self.notify = notify
+        }
+
+        func run() {
+            var pending: [UInt8] = []
+            var chunk = [UInt8](repeating: 0, count: 4096)
+            while true {
+                let count = read(output.number, &chunk, chunk.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0, pending.count < Uplink.maximumLine else { return }
+                pending += chunk[..<count]
+                while let index = pending.firstIndex(of: UInt8(ascii: "\n")) {
+                    if let notice = Uplink.notice(Array(pending[..<index])) { notify(notice) }
+                    pending.removeFirst(index + 1)
+                }
+            }
+        }
+    }
+
+    /// Reads one line of the uploader; nil for what the run need not know.
+    static func notice(_ line: [UInt8]) -> Notice? {
+        guard let members = try? ControlPlane.Members(line) else { return nil }
+        if members.text("command") == "cancel" { return .cancel }
+        let message = Diagnostics.printable(members.text("message") ?? "")
+        switch members.text("state") {
+        case "stopped": return .message("nothing more is sent to the server: \(message)")
+        case "unreachable":
+            return .message("the server cannot be reached (\(message)); the log is kept, and sent when it can be")
+        case "pending": return .message("not everything could be sent; pipemason egress push sends the rest")
+        case "warning": return .message(message)
+        default: return nil
+        }
+    }
+}
