@@ -109,6 +109,14 @@ bench-server: deps ## measure ingest beside raw inserts, and 1,000 watchers
 	$(SWIFT) build -c release --product pipemason-server
 	$(SWIFT) run -c release server-load .build/release/pipemason-server
 
+.PHONY: test-kill-runner
+test-kill-runner: build ## kill the runner 10,000 times at random moments, and verify what it leaves (an hour)
+	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_RUNNER_KILLS=10000 $(SWIFT) test --disable-xctest --filter LogTests
+
+.PHONY: test-loud
+test-loud: build ## run a command that writes 1 GiB, and compare log and terminal
+	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_LARGE=1 $(SWIFT) test --disable-xctest --filter LogTests
+
 .PHONY: rules-test
 rules-test: build ## run the samples of the built-in rules
 	$(release) rules test Rules/*.toml

@@ -208,6 +208,9 @@ let package = Package(
             exclude: ["server.py", "joined.py"], swiftSettings: lending),
         .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RedactionFuzz"], swiftSettings: swift),
+        .testTarget(
+            name: "RunnerKitTests", dependencies: ["RunnerKit", "CommandSupport", "RedactionKit", "RunModel"],
+            swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(

@@ -44,11 +44,12 @@ static int arrange(const struct pm_launch_plan *launch, int *moved) {
 
 static void restore(const struct pm_inherited *inherited) {
     if (inherited == NULL) return;
-    // Handlers vanish with exec; ignored signals do not.
+    // Those that pm_signal_open has changed. Handlers vanish with exec; ignored signals do not.
+    static const int changed[] = {SIGPIPE, SIGXFSZ, SIGCHLD};
     struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++) {
-        action.sa_handler = sigismember(&inherited->ignored, number) == 1 ? SIG_IGN : SIG_DFL;
-        sigaction(number, &action, NULL);
+    for (size_t i = 0; i < sizeof changed / sizeof changed[0]; i++) {
+        action.sa_handler = sigismember(&inherited->ignored, changed[i]) == 1 ? SIG_IGN : SIG_DFL;
+        sigaction(changed[i], &action, NULL);
     }
     setrlimit(RLIMIT_CORE, &inherited->core);
     sigprocmask(SIG_SETMASK, &inherited->blocked, NULL);

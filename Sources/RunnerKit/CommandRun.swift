@@ -190,8 +190,9 @@ package final class CommandRun {
         if readsFrames {
             waits.append(pollfd(fd: scrubber.framesDescriptor.number, events: Int16(POLLIN), revents: 0))
         }
-        if stdout.hasPending { waits.append(stdout.wait) }
-        if stderr.hasPending { waits.append(stderr.wait) }
+        let outlets = [stdout, stderr].filter(\.hasPending)
+        let firstOutlet = waits.count
+        waits += outlets.map(\.wait)
         let inputIndex = waits.count
         if readsInput {
             if typed.isEmpty {
@@ -203,8 +204,7 @@ package final class CommandRun {
         _ = poll(&waits, nfds_t(waits.count), timeout(logWait))
         if waits[0].revents != 0 { while let number = signals.next() { obey(number) } }
         if readsFrames, waits[1].revents != 0, scrubber.frames.receive() == .ended { framesEnded() }
-        stdout.resume()
-        stderr.resume()
+        for (outlet, wait) in zip(outlets, waits[firstOutlet...]) where wait.revents != 0 { outlet.resume() }
         if inputIndex < waits.count, waits[inputIndex].revents != 0 { forwardInput() }
         closeUnread()
         checkDeadlines()
@@ -308,39 +308,46 @@ package final class CommandRun {
 
     private func obey(_ number: Int32) {
         switch number {
-        case SIGCHLD: reap()
+        case SIGCHLD:
+            // Whoever cancels a command does not want its helpers to go on.
+            if collect(), cause != nil { killFamily() }
         case SIGWINCH: resize()
         case SIGINT:
             interrupts += 1
             if cause == nil { cause = .interrupt }
             if interrupts == 1 {
-                kill(-leader, SIGINT)
+                signalGroup(SIGINT)
             } else {
                 Diagnostics.say("interrupted twice; the command is killed")
                 killFamily()
             }
         case SIGTSTP: suspend()
         case SIGCONT:
-            kill(-leader, SIGCONT)
+            signalGroup(SIGCONT)
             enterRaw()
             resize()
         case SIGTERM, SIGHUP:
             if cause == nil { cause = .signal(number) }
             terminate(number)
-        default: kill(-leader, number)
+        default: signalGroup(number)
         }
+    }
+
+    /// Sends a signal to the command's process group, for as long as its number is certainly its own.
+    private func signalGroup(_ number: Int32) {
+        if leader > 0, ending == nil { kill(-leader, number) }
     }
 
     /// Asks the command to end, and does not ask for ever.
     private func terminate(_ number: Int32) {
-        kill(-leader, number)
-        kill(-leader, SIGCONT)
+        signalGroup(number)
+        signalGroup(SIGCONT)
         if deadlines.kill == nil { deadlines.kill = MonotonicClock.microseconds + Int(Self.grace * 1e6) }
     }
 
     /// Stops the command and this process, until somebody continues it.
     private func suspend() {
-        kill(-leader, SIGSTOP)
+        signalGroup(SIGSTOP)
         pm_terminal_restore()
         // Once unblocked, the signal that is pending then stops this process.
         raise(SIGTSTP)
@@ -382,14 +389,15 @@ package final class CommandRun {
 
     // MARK: Processes
 
-    /// Takes note of every child that has ended.
-    private func reap() {
+    /// Takes note of every child that has ended, and returns whether the command is among them.
+    private func collect() -> Bool {
+        let wasRunning = ending == nil
         while true {
             var status: Int32 = 0
             var usage = rusage()
             let id = wait4(-1, &status, WNOHANG, &usage)
             if id < 0, errno == EINTR { continue }
-            guard id > 0 else { return }
+            guard id > 0 else { return wasRunning && ending != nil }
             if id == scrubber.id { scrubber.hasEnded(status) }
             guard id == leader, ending == nil else { continue }
             let signal = Int(status & 0x7F)
@@ -400,8 +408,6 @@ package final class CommandRun {
             deadlines.timeout = nil
             deadlines.kill = nil
             if !hasFinished, !hasFailed { deadlines.drain = MonotonicClock.microseconds + Int(Self.drain * 1e6) }
-            // Whoever cancels a command does not want its helpers to go on.
-            if cause != nil { killFamily() }
         }
     }
 
@@ -409,24 +415,16 @@ package final class CommandRun {
     /// missed who has left the process group.
     private func killFamily() {
         deadlines.kill = nil
-        if leader > 0 { kill(-leader, SIGKILL) }
+        signalGroup(SIGKILL)
         var children = [pid_t](repeating: 0, count: 1024)
         for _ in 0..<500 {
-            if ending == nil || leader > 0 { reap(leaving: true) }
+            _ = collect()
             let count = pm_children(&children, children.count)
             let others = children.prefix(max(0, count)).filter { $0 != scrubber.id && !plan.spared.contains($0) }
             if others.isEmpty { return }
             for id in others { kill(id, SIGKILL) }
             usleep(2000)
         }
-    }
-
-    private func reap(leaving _: Bool) {
-        let cause = self.cause
-        // `reap` must not start this over.
-        self.cause = nil
-        reap()
-        self.cause = cause
     }
 
     private static func microseconds(_ time: timeval) -> Int { time.tv_sec * 1_000_000 + Int(time.tv_usec) }

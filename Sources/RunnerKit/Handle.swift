@@ -105,7 +105,8 @@ package final class Signals {
         _ = pm_adopt_orphans()
     }
 
-    func next() -> Int32? {
+    /// The next signal that has come; nil if there is none. A command that runs takes them itself.
+    package func next() -> Int32? {
         let number = pm_signal_next(descriptor.number)
         return number > 0 ? number : nil
     }

@@ -114,6 +114,10 @@ package final class RunLog {
     package func finish(_ ending: Ending) {
         guard !isFinished else { return }
         isFinished = true
+        flushOutput()
+        for tail in gathered.takeTails() { write(tail) }
+        // What waits is among what is lost if anything is; the end shall not be.
+        if lost != nil { writeBatch(isLast: true) }
         append(.runFinished(ending))
         writeBatch(isLast: true)
         let number = file.finish()

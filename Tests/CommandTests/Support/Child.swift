@@ -56,7 +56,7 @@ final class Child {
 
     init(
         _ arguments: [String], program: String = Child.program, environment: [String: String] = [:],
-        input: Stream = .pipe, output: Stream = .pipe, hasChannel: Bool = false
+        input: Stream = .pipe, output: Stream = .pipe, hasChannel: Bool = false, directory: String? = nil
     ) throws {
         signal(SIGPIPE, SIG_IGN)
         try Child.spawning.withLock { _ in
@@ -108,10 +108,12 @@ final class Child {
 
             var variables = ["PATH": "/usr/bin:/bin"]
             variables.merge(environment) { _, new in new }
-            var argv = ([program] + arguments).map { strdup($0) } + [nil]
+            // env becomes the program, in its directory.
+            let inDirectory = directory.map { ["/usr/bin/env", "-C", $0] } ?? []
+            var argv = (inDirectory + [program] + arguments).map { strdup($0) } + [nil]
             var envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
             defer { for text in argv + envp { free(text) } }
-            let failure = posix_spawn(&id, program, &actions, &attributes, &argv, &envp)
+            let failure = posix_spawn(&id, inDirectory.first ?? program, &actions, &attributes, &argv, &envp)
             guard failure == 0 else { throw SpawnError(program: program, number: failure) }
         }
     }
@@ -131,9 +133,10 @@ final class Child {
 
     /// Runs to the end with all of `input`.
     static func run(
-        _ arguments: [String], input: String = "", environment: [String: String] = [:], output: Stream = .pipe
+        _ arguments: [String], input: String = "", environment: [String: String] = [:], output: Stream = .pipe,
+        directory: String? = nil
     ) throws -> Result {
-        let child = try Child(arguments, environment: environment, output: output)
+        let child = try Child(arguments, environment: environment, output: output, directory: directory)
         child.write(Array(input.utf8))
         return child.finish()
     }

@@ -26,13 +26,16 @@ final class Directory {
     /// Creates a file and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String, mode: mode_t = 0o644) -> String {
+        write(name, Array(text.utf8), mode: mode)
+    }
+
+    @discardableResult
+    func write(_ name: String, _ bytes: [UInt8], mode: mode_t = 0o644) -> String {
         let full = path + "/" + name
         let file = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         precondition(file >= 0, "cannot create \(full)")
-        var text = text
-        let count = text.utf8.count
-        let written = text.withUTF8 { Glibc.write(file, $0.baseAddress, count) }
-        precondition(written == count, "cannot write \(full)")
+        let written = Glibc.write(file, bytes, bytes.count)
+        precondition(written == bytes.count, "cannot write \(full)")
         fchmod(file, mode)
         close(file)
         return full

@@ -1,0 +1,214 @@
+internal import Glibc
+internal import RunModel
+internal import Testing
+
+/// `pipemason run` as a person uses it.
+@Suite struct RunCommandTests {
+    @Test(arguments: [
+        ("exit 0", 0, RunStatus.succeeded), ("exit 3", 3, .failed), ("exit 255", 255, .failed),
+        ("kill -9 $$", 137, .failed), ("kill -TERM $$", 143, .failed),
+    ])
+    func `the command's status is passed on`(script: String, status: Int32, recorded: RunStatus) throws {
+        let project = Project()
+        #expect(try project.run(script).status == status)
+        guard case .runFinished(let ending)? = try project.events().last?.body else {
+            Issue.record("no end")
+            return
+        }
+        #expect(ending.status == recorded)
+        #expect(ending.exit == Int(status))
+    }
+
+    @Test func `what cannot be executed has its status, and an end in the log`() throws {
+        let project = Project()
+        for (words, status) in [
+            (["no-such-command-here"], 127), (["/no/such/file"], 127), (["/etc/passwd"], 126), (["/etc"], 126),
+        ] {
+            let result = try Child.run(["run", "--"] + words, directory: project.directory.path)
+            #expect(result.status == Int32(status), "\(words)")
+            #expect(result.error.contains(words[0]))
+            #expect(try project.events().last?.body.type == "run.finished")
+        }
+        #expect(try Child.run(["run"], directory: project.directory.path).status == 2)
+        #expect(
+            try Child.run(["run", "--timeout", "soon", "--", "true"], directory: project.directory.path).status == 2)
+    }
+
+    @Test func `standard output stays standard output, errors stay errors, bytes stay bytes`() throws {
+        let project = Project()
+        let result = try project.run(#"printf 'a\0b\r\n\377\376 x'; printf 'oops\n' >&2; printf 'no end'"#)
+        let expected = Array("a\0b\r\n".utf8) + [0xFF, 0xFE] + Array(" xno end".utf8)
+        #expect(result.output == expected)
+        #expect(result.error == "oops\n")
+        #expect(try project.output(.stdout) == expected)
+        #expect(try project.output(.stderr) == Array("oops\n".utf8))
+    }
+
+    @Test func `standard input is passed on`() throws {
+        let project = Project()
+        let result = try Child.run(
+            ["run", "--", "tr", "a-z", "A-Z"], input: "hello\n", directory: project.directory.path)
+        #expect(result.text == "HELLO\n")
+    }
+
+    @Test func `a prompt without a line end is there at once`() throws {
+        let project = Project()
+        let child = try project.start("printf 'Name? '; read name; echo \"Hello $name.\"")
+        #expect(child.output { $0 == "Name? " } == "Name? ")
+        child.write("Ada\n")
+        #expect(child.finish().text == "Name? Hello Ada.\n")
+    }
+
+    @Test func `with a terminal, the command has one`() throws {
+        let project = Project()
+        let child = try project.start(
+            "test -t 0 && test -t 1 && test -t 2 && stty size; read line; echo \"got $line\" >&2; read rest || echo end",
+            ["--tty"])
+        _ = child.output { $0.contains("24 80") }
+        child.write("word\n")
+        let result = child.finish()
+        #expect(result.text.replacing("\r\n", with: "\n") == "24 80\nword\ngot word\nend\n")
+        #expect(result.error == "")
+        #expect(result.status == 0)
+        #expect(String(decoding: try project.output(.tty), as: UTF8.self).contains("got word"))
+    }
+
+    @Test func `a background child that keeps the output open does not hold up the end`() throws {
+        let project = Project()
+        let start = Child.now
+        let word = "31.\(UInt32.random(in: 1000...9999))"
+        let result = try project.run("sleep \(word) & echo started")
+        #expect(result.text == "started\n")
+        #expect(result.status == 0)
+        #expect(Child.now - start < 10)
+        // It goes on, as it would without pipemason.
+        let left = Processes.ids(with: word)
+        #expect(left.count == 1)
+        for id in left { kill(id, SIGKILL) }
+    }
+
+    @Test func `a time limit ends the command`() throws {
+        let project = Project()
+        let start = Child.now
+        let result = try project.run("sleep 600", ["--timeout", "300ms"])
+        #expect(result.status == 124)
+        #expect(Child.now - start < 8)
+        guard case .commandFinished(let data) = try project.events().dropLast().last?.body else {
+            Issue.record("no end")
+            return
+        }
+        #expect(data.status == .timedOut)
+    }
+
+    @Test func `an interrupt is passed on; the second kills whatever ignores the first, and all that it has started`()
+        throws
+    {
+        let project = Project()
+        let word = "97.\(UInt32.random(in: 1000...9999))"
+        let child = try project.start(
+            "trap 'echo caught' INT; setsid sleep \(word) & (setsid sh -c 'sleep \(word) & wait' &) ; echo ready; while :; do sleep 0.05; done"
+        )
+        _ = child.output { $0.contains("ready") }
+        #expect(Processes.ids(with: word).count >= 2)
+        child.send(signal: SIGINT)
+        #expect(child.output { $0.contains("caught") }.contains("caught"))
+        child.send(signal: SIGINT)
+        let result = child.finish()
+        #expect(result.status == 137)
+        #expect(Processes.ids(with: word) == [])
+        guard case .runFinished(let ending)? = try project.events().last?.body else {
+            Issue.record("no end")
+            return
+        }
+        #expect(ending.status == .cancelled)
+    }
+
+    @Test func `a request to end reaches the command, and leaves nothing behind`() throws {
+        let project = Project()
+        let word = "98.\(UInt32.random(in: 1000...9999))"
+        let child = try project.start("(setsid sh -c 'sleep \(word) & wait' &); echo ready; sleep \(word)")
+        _ = child.output { $0.contains("ready") }
+        child.send(signal: SIGTERM)
+        #expect(child.finish().status == 143)
+        #expect(Processes.ids(with: word) == [])
+    }
+
+    @Test func `a reader that goes away is gone for the command as well`() throws {
+        let project = Project()
+        let child = try project.start("trap '' TERM; yes")
+        _ = child.output { $0.count > 1000 }
+        child.closeOutput()
+        #expect(child.finish().status == 141)
+    }
+
+    @Test func `descriptors are inherited, and the command gets one more`() throws {
+        let project = Project()
+        let list = "for n in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && printf %s, $n; done; echo"
+        let script = project.directory.write(
+            "list.sh", "\(list)\n\(Child.program) run -- /bin/sh -c 'cat <&3; \(list); echo $PIPEMASON_EVENTS_FD'\n")
+        let child = try Child([script], program: "/bin/sh", hasChannel: true, directory: project.directory.path)
+        child.writeToChannel("through\n")
+        let lines = child.finish().text.split(separator: "\n").map(String.init)
+        try #require(lines.count == 4)
+        #expect(lines[1] == "through")
+        // The shell that reads a script has that open too.
+        let here = Set(lines[0].split(separator: ","))
+        let there = Set(lines[2].split(separator: ","))
+        #expect(there.subtracting(here).isSubset(of: [Substring(lines[3])]), "\(lines)")
+        #expect(there.contains(Substring(lines[3])))
+        #expect(there.contains("3"))
+    }
+
+    @Test func `agents report events`() throws {
+        let project = Project()
+        let result = try project.run(
+            #"""
+            echo '{"type":"agent.usage","data":{"gen_ai.request.model":"m","gen_ai.usage.input_tokens":5,"gen_ai.usage.output_tokens":7}}' >&$PIPEMASON_EVENTS_FD
+            echo '{"type":"agent.message","data":{"role":"assistant","text":"used \#(Canary.token)"}}' >&$PIPEMASON_EVENTS_FD
+            echo '{"type":"run.finished","data":{"status":"succeeded"}}' >&$PIPEMASON_EVENTS_FD
+            """#)
+        #expect(result.error.contains("1 lines on PIPEMASON_EVENTS_FD were no events"))
+        let events = try project.events().map(\.body)
+        #expect(events.contains(.agentUsage(AgentUsage(model: "m", inputTokens: 5, outputTokens: 7))))
+        #expect(events.contains(.agentMessage(AgentMessage(role: .assistant, text: "used [REDACTED:github-pat]"))))
+        #expect(events.contains(.logLost(LogLost(reason: .agentEvent, events: 1, bytes: 0))))
+    }
+
+    @Test func `a run within a run keeps to itself`() throws {
+        let project = Project()
+        let result = try project.run("echo outer; \(Child.program) run -- echo inner; echo end")
+        #expect(result.text == "outer\ninner\nend\n")
+        let text = String(decoding: try project.output(.stdout), as: UTF8.self)
+        #expect(text == "outer\ninner\nend\n")
+        #expect(try project.verify(["--all"]).status == 0)
+        #expect(try project.verify(["--all"]).text.split(separator: "\n").count == 4)
+    }
+
+    @Test func `arguments reach the command as bytes`() throws {
+        let project = Project()
+        let script = directoryScript(project)
+        #expect(
+            try Child.run([script], program: "/bin/sh", directory: project.directory.path).output == [0xFF, 0xFE, 10])
+    }
+
+    private func directoryScript(_ project: Project) -> String {
+        project.directory.write("bytes.sh", "exec \(Child.program) run -- printf '%s\\n' \"$(printf '\\377\\376')\"\n")
+    }
+
+    @Test func `doctor says what holds, and tries it`() throws {
+        let result = try Child.run(["doctor"])
+        #expect(result.status == 0 || result.status == 1)
+        #expect(result.text.contains("seccomp"))
+        #expect(result.text.contains("open a socket"))
+        // The filter is not optional on any machine that builds this.
+        #expect(result.text.contains("yes seccomp"))
+        #expect(!result.text.contains("possible"))
+    }
+}
+
+extension Child {
+    /// Runs another program to its end.
+    static func run(_ arguments: [String], program: String, directory: String) throws -> Result {
+        try Child(arguments, program: program, directory: directory).finish()
+    }
+}
