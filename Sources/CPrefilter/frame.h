@@ -19,7 +19,7 @@ enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
 enum { MOST_RUNS = CHUNK / (PM_MINIMUM_RUN + 1) + 2, MOST = 2 * CHUNK + MOST_RUNS };
 _Static_assert(MOST <= PM_MINIMUM_CAPACITY, "a chunk's candidates fit");
 
-/// Masks of the blocks of a chunk: 0 is the block before it, BLOCKS + 1 the one behind it.
+/// Masks of the blocks of a chunk: 0 is the block before it, `blocks` + 1 the one behind it.
 typedef struct frame {
     const pm_tables *tables;
     const uint8_t *text;
@@ -27,6 +27,8 @@ typedef struct frame {
     pm_candidate *out;
     size_t count;
 
+    /// Blocks of this chunk; the last one of a text, and a short text, has fewer.
+    unsigned blocks;
     block_masks masks[BLOCKS + 2];
     /// Ends of 16 token bytes in a row.
     uint64_t sixteen[BLOCKS + 2];
@@ -90,7 +92,7 @@ PM_INLINE uint64_t earlier(uint64_t mask, uint64_t behind, unsigned by) { return
 
 /// Finds ends of sixteen token bytes in a row by doubling.
 PM_INLINE void find_runs(frame *f, unsigned first) {
-    for (unsigned k = first; k < BLOCKS + 2; k++) {
+    for (unsigned k = first; k < f->blocks + 2; k++) {
         uint64_t now = f->masks[k].token, before = f->masks[k - 1].token;
         // Of the block before only the last bits matter.
         uint64_t two = now & later(now, before, 1), two_before = before & before << 1;
@@ -104,7 +106,7 @@ PM_INLINE void find_runs(frame *f, unsigned first) {
 PM_INLINE void list(frame *f) {
     uint32_t places = 0, begins = 0, starts = 0, ends = 0, values = 0;
     uint64_t hits = 0, covered_before = f->covered;
-    for (unsigned k = 1; k <= BLOCKS; k++) {
+    for (unsigned k = 1; k <= f->blocks; k++) {
         const block_masks *m = &f->masks[k], *behind = &f->masks[k + 1];
         unsigned base = (k - 1) * BLOCK;
         places = append_bits(f->places, places, m->places | m->fragments, base);
@@ -333,10 +335,10 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
     if (started < f->start_count) {
         f->is_open = 1;
         f->open_start = position + f->starts[started];
-        f->open_flags = f->has_hits ? flags_between(f, f->starts[started], CHUNK) : 0;
+        f->open_flags = f->has_hits ? flags_between(f, f->starts[started], f->blocks * BLOCK) : 0;
         f->open_has_value = 0;
     } else if (f->is_open && f->has_hits) {
-        f->open_flags |= flags_between(f, 0, CHUNK);
+        f->open_flags |= flags_between(f, 0, f->blocks * BLOCK);
     }
     if (f->is_open && tried < f->value_count) {
         f->open_has_value = 1;
@@ -442,6 +444,8 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
             }
             return f.count;
         }
+        size_t left = (to - position + BLOCK - 1) / BLOCK;
+        f.blocks = left < BLOCKS ? (unsigned)left : BLOCKS;
         unsigned k = 1;
         if (position > from) {
             f.masks[0] = f.masks[BLOCKS];
@@ -449,7 +453,7 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
             f.sixteen[1] = f.sixteen[BLOCKS + 1];
             k = 2;
         }
-        for (unsigned i = k; i < BLOCKS + 2; i++) read_block(&state, &f, position + (i - 1) * BLOCK, i);
+        for (unsigned i = k; i < f.blocks + 2; i++) read_block(&state, &f, position + (i - 1) * BLOCK, i);
         find_runs(&f, k);
         list(&f);
         find_anchors(&f, position);

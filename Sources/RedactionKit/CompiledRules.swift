@@ -86,7 +86,8 @@ final class CompiledRules: Sendable {
     let tables: TablesBox
     let families: [[Family]]
     private let anchors: [Anchor]
-    private let anchorHeads: [UInt32: Int32]
+    /// By slot of an anchor's first three bytes: the first one, or -1.
+    private let anchorHeads: [Int32]
     private let patterns: Mutex<[Int: Result<Pattern, PatternError>]>
     let allowlists: [CompiledAllowlists?]
 
@@ -141,12 +142,12 @@ final class CompiledRules: Sendable {
         // Anchors.
         let tables = TablesBox()
         var anchors: [Anchor] = []
-        var heads: [UInt32: Int32] = [:]
+        var heads = Array(repeating: Int32(-1), count: Self.anchorSlots)
         var contexts: [(literal: [UInt8], rule: Int)] = []
         func addAnchor(_ bytes: [UInt8], rule: Int, isInner: Bool, followers: PatternHints.Followers) {
-            let key = Self.key(bytes[0], bytes[1], bytes[2])
-            anchors.append(Anchor(bytes: bytes, rule: rule, isInner: isInner, next: heads[key] ?? -1))
-            heads[key] = Int32(anchors.count - 1)
+            let slot = Self.slot(bytes[0], bytes[1], bytes[2])
+            anchors.append(Anchor(bytes: bytes, rule: rule, isInner: isInner, next: heads[slot]))
+            heads[slot] = Int32(anchors.count - 1)
             var set = followers.set.value
             pm_tables_add_anchor(tables.pointer, bytes, bytes.count, &set, followers.count)
         }
@@ -329,21 +330,25 @@ final class CompiledRules: Sendable {
         }
     }
 
+    private static let anchorSlots = 4096
+
     @inline(__always)
-    static func key(_ a: UInt8, _ b: UInt8, _ c: UInt8) -> UInt32 { UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16 }
+    private static func slot(_ a: UInt8, _ b: UInt8, _ c: UInt8) -> Int {
+        Int(((UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16) &* 0x9E37_79B1) >> 20)
+    }
 
     /// Calls `body` with each anchor that stands at `index` of `text`.
     @inline(__always)
     func forEachAnchor(in text: Text, at index: Int, until end: Int, _ body: (borrowing Anchor) -> Void) {
         guard index + 3 <= end else { return }
-        guard var next = anchorHeads[Self.key(text[index], text[index + 1], text[index + 2])] else { return }
+        var next = anchorHeads[Self.slot(text[index], text[index + 1], text[index + 2])]
         anchors.withUnsafeBufferPointer { anchors in
             while next >= 0 {
                 let entry = anchors[Int(next)]
                 if index + entry.bytes.count <= end {
                     var matches = true
                     entry.bytes.withUnsafeBufferPointer { bytes in
-                        for i in 3..<max(3, bytes.count) where bytes[i] != text[index + i] {
+                        for i in bytes.indices where bytes[i] != text[index + i] {
                             matches = false
                             break
                         }
