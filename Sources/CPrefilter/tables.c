@@ -384,14 +384,18 @@ void pm_tables_finish(pm_tables *tables) {
         const pm_context *context = &tables->contexts[i];
         if (context->length >= 3) count = add_hint(all, count, capacity, context->bytes, context->length);
     }
+    double shares[BUCKETS] = {0};
     // With many fragments every bucket is full, and no order helps.
-    int rounds = count <= 128 ? 3 : 1;
+    int rounds = count <= 128 ? 2 : 1;
     for (int round = 0; round < rounds; round++) {
         for (uint32_t id = 0; id < count; id++) {
-            if (round > 0) put(&buckets[place[id]], &all[id], -1);
+            if (round > 0) {
+                put(&buckets[place[id]], &all[id], -1);
+                shares[place[id]] = share(&buckets[place[id]]);
+            }
             double least = 0;
             for (int k = 0; k < BUCKETS; k++) {
-                double before = share(&buckets[k]);
+                double before = shares[k];
                 put(&buckets[k], &all[id], 1);
                 double added = share(&buckets[k]) - before;
                 put(&buckets[k], &all[id], -1);
@@ -401,6 +405,7 @@ void pm_tables_finish(pm_tables *tables) {
                 }
             }
             put(&buckets[place[id]], &all[id], 1);
+            shares[place[id]] = share(&buckets[place[id]]);
         }
     }
     for (uint32_t id = 0; id < count; id++) {

@@ -171,10 +171,12 @@ final class CompiledRules: Sendable {
         }
         if let jwt {
             // The shortest header has ten digits; a PASETO says what it is for.
+            var base64 = ByteSet()
+            for byte in UInt8.min...UInt8.max where byte.isBase64 { base64.formUnion(ByteSet(byte...byte)) }
             for anchor in ["eyJ", "ewo", "eyA", "ewk", "ewog"] {
                 addAnchor(
                     Array(anchor.utf8), rule: jwt, isInner: false,
-                    followers: (ByteSet { $0.isBase64 }, JWTShape.minimumHeader - anchor.utf8.count))
+                    followers: (base64, JWTShape.minimumHeader - anchor.utf8.count))
             }
             for version in 1...4 {
                 for purpose in ["local", "public"] {

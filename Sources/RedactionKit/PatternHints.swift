@@ -35,7 +35,7 @@ enum PatternHints {
         let unknown = (Array(repeating: ByteSet.all, count: Int(PM_CONTEXT_POSITIONS)), ByteSet.all)
         var reader = Reader(pattern)
         let isChoice = reader.take("(?:")
-        var result = Array(repeating: ByteSet { _ in false }, count: Int(PM_CONTEXT_POSITIONS))
+        var result = Array(repeating: ByteSet(), count: Int(PM_CONTEXT_POSITIONS))
         repeat {
             guard reader.take("(?<=") else { return unknown }
             var sets: [ByteSet] = []
@@ -102,12 +102,12 @@ enum PatternHints {
             guard let first = rest.popFirst() else { return nil }
             if first == .backslash {
                 guard let escaped = rest.popFirst(), !escaped.isAlnum else { return nil }
-                return ByteSet { $0 == escaped }
+                return ByteSet(escaped...escaped)
             }
             guard first == UInt8(ascii: "[") else {
-                return "()]{}|.*+?^$".utf8.contains(first) ? nil : ByteSet { $0 == first }
+                return "()]{}|.*+?^$".utf8.contains(first) ? nil : ByteSet(first...first)
             }
-            var result = ByteSet { _ in false }
+            var result = ByteSet()
             while let byte = rest.popFirst(), byte != UInt8(ascii: "]") {
                 guard byte != UInt8(ascii: "^"), byte != UInt8(ascii: "[") else { return nil }
                 var low = byte
@@ -121,7 +121,7 @@ enum PatternHints {
                     high = end
                     rest = rest.dropFirst(2)
                 }
-                result.formUnion(ByteSet { $0 >= low && $0 <= high })
+                result.formUnion(ByteSet(low...high))
             }
             return result
         }
@@ -153,20 +153,20 @@ enum PatternHints {
 struct ByteSet {
     var value = pm_set()
 
-    static let all = ByteSet { _ in true }
+    static let all = ByteSet(0...255)
 
-    init(_ contains: (UInt8) -> Bool) {
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for byte in UInt8.min...UInt8.max where contains(byte) {
+    init() {}
+
+    init(_ range: ClosedRange<UInt8>) {
+        for byte in range {
             let bit = UInt64(1) << UInt64(byte & 63)
             switch byte >> 6 {
-            case 0: words.0 |= bit
-            case 1: words.1 |= bit
-            case 2: words.2 |= bit
-            default: words.3 |= bit
+            case 0: value.bits.0 |= bit
+            case 1: value.bits.1 |= bit
+            case 2: value.bits.2 |= bit
+            default: value.bits.3 |= bit
             }
         }
-        value.bits = words
     }
 
     mutating func formUnion(_ other: ByteSet) {
