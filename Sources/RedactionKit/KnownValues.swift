@@ -82,8 +82,14 @@ struct KnownValueIndex {
     }
 
     private(set) var names: [String] = []
+    private var indices: [String: Int] = [:]
     private var needles: [Needle] = []
     private var heads: [UInt32: Int32] = [:]
+    /// Needles without a line end in the order of their bytes, so that those that begin with some bytes stand together; and the
+    /// others, each of which matches texts of many lengths.
+    private var sorted: [Int] = []
+    private var flexible: [Int] = []
+    private var isSorted = true
     /// Needles with a line end in their first four bytes, which have no one hash.
     private var broken: [Int] = []
     /// Bytes of text that the longest needle may match.
@@ -93,24 +99,56 @@ struct KnownValueIndex {
     /// Rule index of the first value; values count up from there.
     let firstRule: Int
 
-    private static let filterBits = 18
+    /// Bits of the filter's hash: it grows with the needles, so that few places pass it by chance.
+    private var filterBits = 18
+    private static let maximumFilterBits = 22
 
     init(firstRule: Int) {
         self.firstRule = firstRule
-        filter = Array(repeating: 0, count: 1 << (Self.filterBits - 6))
+        filter = Array(repeating: 0, count: 1 << (filterBits - 6))
     }
 
     @inline(__always)
-    private static func hash(_ key: UInt32) -> Int { Int((key &* 0x9E37_79B1) >> UInt32(32 - filterBits)) }
+    private static func hash(_ key: UInt32, bits: Int) -> Int { Int((key &* 0x9E37_79B1) >> UInt32(32 - bits)) }
+
+    /// The first four bytes of a needle as one number.
+    private static func key(_ bytes: [UInt8]) -> UInt32 {
+        UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16 | UInt32(bytes[3]) << 24
+    }
+
+    private mutating func mark(_ key: UInt32) {
+        let bit = Self.hash(key, bits: filterBits)
+        filter[bit >> 6] |= 1 << UInt64(bit & 63)
+    }
+
+    private mutating func growFilter() {
+        guard needles.count * 16 > 1 << filterBits, filterBits < Self.maximumFilterBits else { return }
+        filterBits += 2
+        filter = Array(repeating: 0, count: 1 << (filterBits - 6))
+        for key in heads.keys { mark(key) }
+    }
+
+    /// Brings the needles in the order that `holdTail` needs; call it after the last `add`.
+    mutating func prepare() {
+        guard !isSorted else { return }
+        isSorted = true
+        sorted = needles.indices.filter { !needles[$0].bytes.contains(where: Self.isLineEnd) }
+        flexible = needles.indices.filter { needles[$0].bytes.contains(where: Self.isLineEnd) }
+        sorted.sort { needles[$0].bytes.lexicographicallyPrecedes(needles[$1].bytes) }
+    }
+
+    private static func isLineEnd(_ byte: UInt8) -> Bool { byte == .lineFeed || byte == .carriageReturn }
 
     mutating func add(_ value: KnownValue) {
         let index: Int
-        if let known = names.firstIndex(of: value.name) {
+        if let known = indices[value.name] {
             index = known
         } else {
             index = names.count
+            indices[value.name] = index
             names.append(value.name)
         }
+        isSorted = false
         var forms = Set<[UInt8]>()
         func addForms(_ bytes: [UInt8]) {
             forms.insert(bytes)
@@ -145,12 +183,12 @@ struct KnownValueIndex {
                 needles.append(Needle(bytes: form, value: index, next: -1))
                 continue
             }
-            let key = UInt32(form[0]) | UInt32(form[1]) << 8 | UInt32(form[2]) << 16 | UInt32(form[3]) << 24
-            let bit = Self.hash(key)
-            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+            let key = Self.key(form)
+            mark(key)
             needles.append(Needle(bytes: form, value: index, next: heads[key] ?? -1))
             heads[key] = Int32(needles.count - 1)
         }
+        growFilter()
     }
 
     /// White space that one line end of a value matches at most.
@@ -220,11 +258,12 @@ struct KnownValueIndex {
         var last: Range<Int>?
         var lastRule = 0
         let raw = UnsafeRawPointer(text.base)
+        let bits = filterBits
         let from = pass.continuesRedaction ? max(0, pass.lower - longest) : pass.lower
         filter.withUnsafeBufferPointer { filter in
             for i in from..<max(from, text.count - 3) {
                 let key = raw.loadUnaligned(fromByteOffset: i, as: UInt32.self)
-                let bit = Self.hash(key)
+                let bit = Self.hash(key, bits: bits)
                 let isCandidate = filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0
                 guard isCandidate || !broken.isEmpty else { continue }
                 // The longest of the values that begin here.
@@ -259,16 +298,39 @@ struct KnownValueIndex {
     /// Holds the earliest place from which a value may still be completed.
     func holdTail(_ pass: inout Pass) {
         let text = pass.text
-        guard longest > 0 else { return }
+        guard longest > 0, text.count > 0 else { return }
+        assert(isSorted, "prepare() follows the last add()")
         var i = max(pass.lower, text.count - longest)
         while i < min(text.count, pass.hold) {
-            for needle in needles where needle.bytes[0] == text[i] {
-                if case .partial = compare(needle.bytes, text, at: i) {
-                    pass.holdFrom(i)
-                    return
-                }
+            if beginsNeedle(text, at: i) || flexible.contains(where: { isPartial(needles[$0].bytes, text, at: i) }) {
+                pass.holdFrom(i)
+                return
             }
             i += 1
         }
+    }
+
+    private func isPartial(_ needle: [UInt8], _ text: Text, at index: Int) -> Bool {
+        guard needle[0] == text[index], case .partial = compare(needle, text, at: index) else { return false }
+        return true
+    }
+
+    /// Whether the text from `index` to its end is the beginning of a longer needle. Complexity: logarithmic in the needles.
+    private func beginsNeedle(_ text: Text, at index: Int) -> Bool {
+        let tail = text.raw(index..<text.count)
+        // The first needle that does not precede the tail: if any begins with it, that one or the next longer one does.
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if needles[sorted[middle]].bytes.lexicographicallyPrecedes(tail) { low = middle + 1 } else { high = middle }
+        }
+        while low < sorted.count {
+            let bytes = needles[sorted[low]].bytes
+            guard bytes.starts(with: tail) else { return false }
+            if bytes.count > tail.count { return true }
+            low += 1
+        }
+        return false
     }
 }

@@ -101,7 +101,10 @@ final class Scanner {
         dropUserInfo(&pass)
         if !rules.lineRules.isEmpty { everyLine(&pass) }
         if !rules.numbers.isEmpty { numbers(&pass) }
-        if let knownValues { knownValues.scan(&pass) }
+        if knownValues != nil {
+            knownValues!.prepare()
+            knownValues!.scan(&pass)
+        }
         if !pass.isFinal { holdTail(&pass) }
     }
 
