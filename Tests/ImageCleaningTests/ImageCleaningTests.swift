@@ -95,7 +95,7 @@ struct ImageCleaningTests {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let names = try run(Self.maker, [Self.word, directory])
-        #expect(names.count == 22)
+        #expect(names.count == 21)
         var images: [String: [UInt8]] = [:]
         for name in names {
             images[name] = [UInt8](try #require(FileManager.default.contents(atPath: "\(directory)/\(name)")))
