@@ -61,14 +61,19 @@ final class RunFiles {
 
     func finish() throws { try append([.runFinished(Ending(.succeeded, exit: 0))]) }
 
-    /// Text that does not compress well.
+    /// Text that does not compress well, another for each number.
     static func text(_ number: Int, _ size: Int) -> [UInt8] {
-        var state = UInt64(number) &* 0x9E37_79B9_7F4A_7C15 | 1
-        return (0..<size).map { _ in
+        precondition(size <= noise.count - 256)
+        return Array(noise[number % 256..<number % 256 + size])
+    }
+
+    private static let noise: [UInt8] = {
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+        return (0..<65_536).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return 0x21 + UInt8(state >> 57) % 90
         }
-    }
+    }()
 
     deinit { try? FileManager.default.removeItem(atPath: root) }
 }
