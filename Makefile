@@ -1,5 +1,5 @@
 # make            the program, in release mode
-# make demo       a log of many sources, before and after
+# make demo       a log of many sources, before and after; then a run live in the browser
 # make test       everything that must hold; .ci/run calls it
 # make test-slow  the long tests of the engine
 # make fuzz       the fuzzers, SECONDS=600 for ten minutes
@@ -35,8 +35,9 @@ deps: ## install what the build needs, if it is missing
 	@scripts/install-deps.sh
 
 .PHONY: demo
-demo: build ## show a log before and after
+demo: build server ## show a log before and after, then a run live in the browser; DEMO_SECONDS=60 ends by itself
 	@scripts/demo.sh $(release)
+	@scripts/demo-live.py $(release) $(server)
 
 .PHONY: test
 test: deps lint architecture build check-man rules-test self-scan instructions unit-test ## run everything that must hold
