@@ -35,7 +35,7 @@ deps: ## install what the build needs, if it is missing
 	@scripts/install-deps.sh
 
 .PHONY: demo
-demo: build server ## show a log before and after, then a run live in the browser; DEMO_SECONDS=60 ends by itself
+demo: build link server ## show a log before and after, then a run live in the browser; DEMO_SECONDS=60 ends by itself
 	@scripts/demo.sh $(release)
 	@scripts/demo-live.py $(release) $(server)
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Shows a run live: starts a server, pairs, runs a command with `pipemason run`, and sends its log as it grows.
+"""Shows a run live: starts a server, pairs this machine with it, and runs a command with `pipemason run`.
 
     demo-live.py PIPEMASON PIPEMASON-SERVER
 
 Prints where to look, and goes on until it is interrupted. With DEMO_SECONDS set it ends when the run is over, at the latest
-after so many seconds, and checks that the server has the run and none of its secrets.
+after so many seconds, and checks that the server has the run and none of its secrets. All files are in temporary directories.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,6 @@ import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "Tests/PageTests"))
-from runner import Pairing, Request  # noqa: E402
 from server import Server  # noqa: E402
 
 OWNER = "owner@" + "acme.example"
@@ -30,27 +30,45 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def submit(url, path, fields, cookie=None):
-    """Sends a form as a page of ours would; returns the answer."""
-    headers = {"Origin": url, "Content-Type": "application/x-www-form-urlencoded"}
-    if cookie:
-        headers["Cookie"] = cookie
-    request = urllib.request.Request(url + path, urllib.parse.urlencode(fields).encode(), headers)
-    try:
-        return urllib.request.build_opener(NoRedirect).open(request, timeout=10)
-    except urllib.error.HTTPError as error:
-        if error.code != 303:
-            raise
-        return error
+class Person:
+    """Somebody who is signed in, without a browser."""
+
+    def __init__(self, server):
+        self.url, self.cookie = server.url, None
+        token = urllib.parse.parse_qs(urllib.parse.urlsplit(server.sign_in_link(OWNER)).query)["token"][0]
+        self.cookie = self.submit("/sign-in/link", token=token).headers.get_all("Set-Cookie")[0].split(";")[0]
+
+    def submit(self, path, **fields):
+        """Sends a form as a page of ours would."""
+        return self.open(path, urllib.parse.urlencode(fields).encode())
+
+    def open(self, path, body=None):
+        headers = {"Origin": self.url, **({"Cookie": self.cookie} if self.cookie else {})}
+        try:
+            return urllib.request.build_opener(NoRedirect).open(urllib.request.Request(self.url + path, body, headers), timeout=10)
+        except urllib.error.HTTPError as error:
+            if error.code != 303:
+                raise
+            return error
+
+    def run(self):
+        """The newest run, or None."""
+        runs = json.load(self.open("/api/v1/runs?limit=1"))["runs"]
+        return runs[0] if runs else None
 
 
-def pair(server):
-    """Pairs a machine as a person would; returns its token."""
-    token = urllib.parse.parse_qs(urllib.parse.urlsplit(server.sign_in_link(OWNER)).query)["token"][0]
-    cookie = submit(server.url, "/sign-in/link", {"token": token}).headers.get_all("Set-Cookie")[0].split(";")[0]
-    pairing = Pairing(server.url, "this machine")
-    submit(server.url, "/device", {"user_code": pairing.code, "decision": "approve"}, cookie)
-    return pairing.wait()
+def pair(pipemason, server, person, home):
+    """Pairs this machine: `pipemason login` shows a code, and a person approves it."""
+    login = subprocess.Popen(
+        [pipemason, "login", "--server", server.url, "--name", "this machine"], env={**os.environ, "HOME": home},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in login.stderr:
+        code = re.search(r"\b([A-Z]{4}-[A-Z]{4})\b", line)
+        if code:
+            person.submit("/device", user_code=code[1], decision="approve")
+            break
+    if login.wait(60) != 0:
+        sys.exit("demo-live: pairing failed")
 
 
 def samples():
@@ -59,34 +77,13 @@ def samples():
         return log.read().replace("<cut>", "")
 
 
-def send(request, path, deadline):
-    """Sends a log, line by line as it grows, until its run is over; returns the run's id."""
-    waiting, sequence, run = b"", 1, None
-    with open(path, "rb") as log:
-        while time.monotonic() < deadline:
-            waiting += log.read()
-            whole, newline, rest = waiting.rpartition(b"\n")
-            if not newline:
-                time.sleep(0.2)
-                continue
-            waiting, lines = rest, (whole + newline).splitlines(keepends=True)
-            last = json.loads(lines[-1])
-            if run is None:
-                run = last["run"]
-                body = json.dumps({"title": "a demonstration", "branch": "main"}).encode()
-                check(request("PUT", f"/api/v1/runs/{run}", body))
-            check(request(
-                "POST", f"/api/v1/runs/{run}/events", b"".join(lines), "application/x-ndjson", {"Pipemason-First-Seq": str(sequence)}))
-            sequence += len(lines)
-            if last["type"] == "run.finished":
-                return run
-    sys.exit("demo-live: the run is not over")
-
-
-def check(answer):
-    status, body = answer
-    if status >= 300:
-        sys.exit(f"demo-live: the server answers {status}: {body.decode()}")
+def wait(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            sys.exit(f"demo-live: {what}")
+        time.sleep(0.5)
+    return result
 
 
 def main():
@@ -94,28 +91,23 @@ def main():
     bound = float(os.environ.get("DEMO_SECONDS", "0"))
     server = Server(program)
     try:
-        request = Request(server.url, pair(server))
-        with tempfile.TemporaryDirectory() as directory:
-            text = samples()
-            with open(os.path.join(directory, "lines"), "w", encoding="utf8") as lines:
-                lines.write(text)
-            pause = 0.5 if not bound else 0.02
-            command = f'while IFS= read -r line; do printf "%s\\n" "$line"; sleep {pause}; done < lines'
+        person = Person(server)
+        with tempfile.TemporaryDirectory() as home:
+            pair(pipemason, server, person, home)
+            with open(os.path.join(home, "lines"), "w", encoding="utf8") as lines:
+                lines.write(samples())
+            command = f'while IFS= read -r line; do printf "%s\\n" "$line"; sleep {0.02 if bound else 0.5}; done < lines'
             run = subprocess.Popen(
-                [pipemason, "run", "--", "bash", "-c", command], cwd=directory, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL)
-            log = os.path.join(directory, ".pipeline/iterations.log")
-            while not os.path.exists(log) and run.poll() is None:
-                time.sleep(0.05)
-            print(f"A run is live at {server.url}/runs\nSign in, once:   {server.sign_in_link(OWNER)}", flush=True)
-            identifier = send(request, log, time.monotonic() + (bound or 3600))
-            if run.wait(30) != 0:
+                [pipemason, "run", "--", "bash", "-c", command], cwd=home, env={**os.environ, "HOME": home},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            started = wait(person.run, 30, "no run arrives at the server")
+            print(f"A run is live at {server.url}/runs/{started['id']}\nSign in, once:   {server.sign_in_link(OWNER)}", flush=True)
+            if run.wait(bound or None) != 0:
                 sys.exit("demo-live: the command failed")
-        status, answer = request("GET", f"/api/v1/runs/{identifier}")
-        answer = json.loads(answer)
-        print(f"The run {answer['status']}: {answer['last_seq']} events, {answer['redactions']} secrets redacted.", flush=True)
+        over = wait(lambda: (now := person.run())["status"] != "running" and now, 30, "the end of the run does not arrive")
+        print(f"The run {over['status']}: {over['last_seq']} events, {over['redactions']} secrets redacted.", flush=True)
         if bound:
-            verify(server, answer)
+            verify(server, over)
         else:
             print("The server goes on until you press ^C.", flush=True)
             while True:
