@@ -28,8 +28,8 @@ def main():
             cookie = sign_in(address, link)
             pair(address, cookie)
             token = subprocess.check_output([program, "runner-token", "peer", *data], text=True).strip()
-            describe(address, ["Authorization: Bearer " + token], "runner")
-            describe(address, ["Cookie: " + cookie, "Sec-Fetch-Site: same-origin"], "session")
+            describe(address, {"runner": 'bearer = "%s"' % token}, [])
+            describe(address, {"session": 'api_key = "%s"' % cookie.split("=", 1)[1]}, ["Sec-Fetch-Site: same-origin"])
             slow(address)
         finally:
             server.terminate()
@@ -86,7 +86,7 @@ def pair(address, cookie):
 
     def poll():
         return client.fetch_token(
-            address + "/oauth/token", grant_type=grant, device_code=asked["device_code"], client_id="pipemason")
+            address + "/oauth/token", grant_type=grant, device_code=asked["device_code"])
 
     def fails(code):
         try:
@@ -111,8 +111,11 @@ def pair(address, cookie):
     print("authlib: paired as RFC 8628 says")
 
 
-def describe(address, headers, who):
-    arguments = [str(tools / "schemathesis"), "run", address + "/openapi.json", "--checks", "all", "--rate-limit", "18/s"]
+def describe(address, credential, headers):
+    (who, setting), = credential.items()
+    config = Path(tempfile.mkdtemp()) / "schemathesis.toml"
+    config.write_text(f"[auth.openapi.{who}]\n{setting}\n")
+    arguments = [str(tools / "schemathesis"), "--config-file", str(config), "run", address + "/openapi.json", "--checks", "all", "--rate-limit", "18/s"]
     arguments += ["--max-examples", examples, "--phases", "coverage,fuzzing"]
     # A stream does not end, some routes use up the credential, and schemathesis can not make NDJSON.
     arguments += ["--exclude-path-regex", "stream|/metrics|/session|/runner$|rotate|/events"]

@@ -110,7 +110,7 @@ extension Operation {
         Operation(
             method: "POST", path: "/api/v1/runner-tokens", access: .admin,
             summary: "Makes a token; its text is there once.",
-            body: .json(.record(["name": .text(100)], optional: ["expires_in_days": .integer(1, 3650)])),
+            body: .json(.record(["name": .text(100)], optional: ["expires_in_days": .nullableInteger(1, 3650)])),
             answers: [(201, .json(.record(["token": .string, "runner_token": .runnerToken])))],
             problems: [400, 409, 413, 415, 422]),
         Operation(
@@ -228,7 +228,8 @@ extension Operation {
             answers: [(200, .json(.organization))]),
         Operation(
             method: "PATCH", path: "/api/v1/organization", access: .owner, summary: "Changes name and retention.",
-            body: .json(.record([:], optional: ["name": .text(100), "retention_days": .nullableInteger(1, 36_500)])),
+            body: .json(
+                .record([:], optional: ["name": .nullableText(100), "retention_days": .nullableInteger(1, 36_500)])),
             answers: [(200, .json(.organization))], problems: [400, 413, 415, 422]),
         Operation(
             method: "GET", path: "/api/v1/members", access: .member, summary: "Who belongs to the organization.",
