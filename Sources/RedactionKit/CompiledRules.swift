@@ -152,6 +152,7 @@ final class CompiledRules: Sendable {
             pm_tables_add_anchor(tables.pointer, bytes, bytes.count, &set, followers.count)
         }
         for (index, rule) in rules.enumerated() where rule.detector == .token {
+            let head = PatternHints.head(of: rule.regex ?? "")
             for anchor in rule.anchors {
                 let bytes = Array(anchor.utf8)
                 guard bytes.count >= 3 else {
@@ -159,7 +160,7 @@ final class CompiledRules: Sendable {
                 }
                 addAnchor(
                     bytes, rule: index, isInner: rule.inner,
-                    followers: PatternHints.followers(of: anchor, in: rule.regex ?? ""))
+                    followers: head.followers(of: bytes))
             }
             for context in rule.contexts {
                 let bytes = Array(context.utf8)

@@ -6,27 +6,40 @@ enum PatternHints {
     /// At least `count` bytes of `set` follow.
     typealias Followers = (set: ByteSet, count: Int)
 
-    private static let nothing: Followers = (.all, 0)
+    /// The literals that a pattern begins with, one of them, and what follows them in every match.
+    struct Head {
+        var literals: [[UInt8]] = []
+        var followers: Followers = (.all, 0)
 
-    /// What follows `anchor` in every match of `pattern`, if the pattern is the literal or a choice of literals, look-aheads,
-    /// and a class with a least count: `ghp_[A-Za-z0-9]{36}`, `(?:ddp_|ddo_)(?=…)[A-Za-z0-9]{36,}`.
+        /// What follows `anchor`.
+        func followers(of anchor: [UInt8]) -> Followers { literals.contains(anchor) ? followers : (.all, 0) }
+    }
+
+    /// What follows `anchor` in every match of `pattern`; see `head`.
     static func followers(of anchor: String, in pattern: String) -> Followers {
+        head(of: pattern).followers(of: Array(anchor.utf8))
+    }
+
+    /// Reads a pattern that is a literal or a choice of literals, look-aheads, and a class with a least count:
+    /// `ghp_[A-Za-z0-9]{36}`, `(?:ddp_|ddo_)(?=…)[A-Za-z0-9]{36,}`.
+    static func head(of pattern: String) -> Head {
         var reader = Reader(pattern)
-        while reader.take("(?<!") { guard reader.skipGroup() else { return nothing } }
+        var head = Head()
+        while reader.take("(?<!") { guard reader.skipGroup() else { return Head() } }
         if reader.take("(?:") {
-            var literals: [[UInt8]] = []
             repeat {
                 let literal = reader.literal()
-                guard !literal.isEmpty else { return nothing }
-                literals.append(literal)
+                guard !literal.isEmpty else { return Head() }
+                head.literals.append(literal)
             } while reader.take("|")
-            guard reader.take(")"), literals.contains(Array(anchor.utf8)) else { return nothing }
+            guard reader.take(")") else { return Head() }
         } else {
-            guard reader.literal() == Array(anchor.utf8) else { return nothing }
+            head.literals = [reader.literal()]
         }
-        while reader.take("(?=") || reader.take("(?!") { guard reader.skipGroup() else { return nothing } }
-        guard let set = reader.set(), let count = reader.leastCount() else { return nothing }
-        return (set, count)
+        while reader.take("(?=") || reader.take("(?!") { guard reader.skipGroup() else { return Head() } }
+        guard let set = reader.set(), let count = reader.leastCount() else { return Head() }
+        head.followers = (set, count)
+        return head
     }
 
     /// What stands before a match, the last byte first, and what begins it, if the pattern begins with one look-behind or a
