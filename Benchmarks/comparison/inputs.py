@@ -4,7 +4,7 @@
     inputs.py                            list the inputs
     inputs.py DIR [--megabytes N] NAME…  write DIR/NAME.N, and what is expected of it into DIR/NAME.N.json
 
-A log input's answer is known, since its secrets were planted: the size and SHA-256 of the scrubbed text. Of a constructed
+A log input's answer is known, since its secrets were planted: the SHA-256 of the scrubbed text without the rules' names. Of a constructed
 input it is known where it has no secret: it passes as it is. Inputs hold whole secrets: never commit one.
 
 Python 3.11 or later (tomllib), standard library only.
@@ -16,6 +16,7 @@ import hashlib
 import json
 import pathlib
 import random
+import re
 import sys
 import tomllib
 
@@ -33,25 +34,29 @@ SEED = 5
 # MARK: Logs with planted secrets
 
 
+def without_names(scrubbed):
+    """What was redacted, whatever rule is named for it: two rules may both be right."""
+    return re.sub(rb"\[REDACTED:[a-z0-9-]+\]", b"[REDACTED]", scrubbed)
+
+
 def log(every, formats=FORMATS, edit=None):
     """Log text with one secret in `every` lines; its answer is what the generator planted."""
 
     def make(size):
         text, answer, secrets = [], hashlib.sha256(), []
-        length = out = 0
+        length = 0
         for marked in generate.blocks(SEED, every, formats):
             if edit:
                 marked = edit(marked)
             block = generate.to_bytes(generate.whole(marked))
-            scrubbed = generate.to_bytes(generate.expected(marked))
+            scrubbed = without_names(generate.to_bytes(generate.expected(marked)))
             text.append(block)
             answer.update(scrubbed)
             length += len(block)
-            out += len(scrubbed)
             secrets += [m[2].replace(generate.CUT, "") for m in generate.SPAN.finditer(marked)]
             if length >= size:
                 break
-        return b"".join(text), {"sha256": answer.hexdigest(), "length": out, "secrets": secrets}
+        return b"".join(text), {"sha256": answer.hexdigest(), "secrets": secrets}
 
     return make
 
@@ -310,7 +315,7 @@ class Input:
             data, known = ALL[name](int(megabytes * MB))
             self.path.write_bytes(data)
             if known.pop("same", False):
-                known |= {"sha256": hashlib.sha256(data).hexdigest(), "length": len(data), "secrets": []}
+                known |= {"sha256": hashlib.sha256(without_names(data)).hexdigest(), "secrets": []}
             facts.write_text(json.dumps(known))
         known = json.loads(facts.read_text())
         #: SHA-256 of the scrubbed text, or None if it is not known beforehand.
