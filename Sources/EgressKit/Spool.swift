@@ -92,41 +92,48 @@ package struct Spool: ~Copyable {
     package mutating func next(
         maximumLines: Int = Spool.maximumLines, maximumBytes: Int = Spool.maximumBytes
     ) throws(Failure) -> Batch? {
-        var batch: Batch?
+        var lines: [UInt8] = []
+        var first = 0
+        var count = 0
+        var artifacts: [Artifact] = []
+        var endsRun = false
+        var isFull = false
         var taken = 0
-        while (batch?.sequences.count ?? 0) < maximumLines {
+        batch: while count < maximumLines {
             guard let end = ahead[taken...].firstIndex(of: UInt8(ascii: "\n")) else {
                 guard ahead.count - taken <= EventLimits.line else { throw damaged("too large: line") }
                 ahead.removeFirst(taken)
                 taken = 0
-                guard try read() else { break }
-                continue
+                guard try read() else { break batch }
+                continue batch
             }
             let line = ahead[taken...end]
-            guard (batch?.lines.count ?? 0) + line.count <= maximumBytes || batch == nil else {
-                batch?.isFull = true
-                break
+            guard lines.count + line.count <= maximumBytes || count == 0 else {
+                isFull = true
+                break batch
             }
-            let event = try check(line.dropLast())
-            var whole =
-                batch
-                ?? Batch(
-                    sequences: event.sequence...event.sequence, lines: [], head: chain.head, artifacts: [],
-                    endsRun: false, isFull: false)
-            whole.sequences = whole.sequences.lowerBound...event.sequence
-            whole.lines += line
-            whole.head = chain.head
+            let event: RunEvent
+            do throws(Failure) { event = try check(line.dropLast()) } catch {
+                // What is good goes first; the next call finds the same again.
+                guard count > 0 else { throw error }
+                break batch
+            }
+            if count == 0 { first = event.sequence }
+            count += 1
+            lines += line
             switch event.body {
-            case .artifactOffered(let artifact): whole.artifacts.append(artifact)
-            case .runFinished: whole.endsRun = true
+            case .artifactOffered(let artifact): artifacts.append(artifact)
+            case .runFinished: endsRun = true
             default: break
             }
-            batch = whole
             taken = end + 1
         }
         ahead.removeFirst(taken)
-        if batch?.sequences.count == maximumLines { batch?.isFull = true }
-        return batch
+        guard count > 0 else { return nil }
+        return Batch(
+            sequences: first...first + count - 1, lines: lines, head: chain.head, artifacts: artifacts,
+            endsRun: endsRun,
+            isFull: isFull || count == maximumLines)
     }
 
     private mutating func check(_ line: ArraySlice<UInt8>) throws(Failure) -> RunEvent {
