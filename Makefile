@@ -1,5 +1,6 @@
 # make            the program, in release mode
 # make demo       a log of many sources, before and after; then a run live in the browser
+# make demo-run   a project whose test fails, an agent that mends it, the log and the report
 # make test       everything that must hold; .ci/run calls it
 # make test-slow  the long tests of the engine
 # make fuzz       the fuzzers, SECONDS=600 for ten minutes
@@ -38,6 +39,10 @@ deps: ## install what the build needs, if it is missing
 demo: build link server ## show a log before and after, then a run live in the browser; DEMO_SECONDS=60 ends by itself
 	@scripts/demo.sh $(release)
 	@scripts/demo-live.py $(release) $(server)
+
+.PHONY: demo-run
+demo-run: build ## run a project with an agent, and keep its log and report
+	@demo/run.sh $(release)
 
 .PHONY: test
 test: deps lint architecture build check-man rules-test self-scan instructions unit-test ## run everything that must hold

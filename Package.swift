@@ -150,6 +150,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
+        // Other programs' logs.
+        .target(name: "LogHook", dependencies: ["RedactionKit", "JSONText", "CommandSupport"], swiftSettings: swift),
+
+        // Pipelines.
+        .target(name: "Pipelines", dependencies: ["CommandSupport", "RunModel", "TOMLText"], swiftSettings: swift),
+        .target(
+            name: "PipelineCommands",
+            dependencies: [
+                "Pipelines", "RunnerCommands", "RunnerKit", "RunModel", "RunPlayback", "RedactionKit", "SecretNames",
+                "CommandSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
 
         // What people and machines are told of findings.
         .target(
@@ -174,8 +187,9 @@ let package = Package(
             name: "pipemason",
             dependencies: [
                 "CommandSupport", "ScrubReports", "Compression", "RedactionKit", "RedactionRules", "RuleFiles",
-                "CPlatform", "JSONText",
-                "OpenSSLEngine", "EgressCommands", "PlaybackCommands", "RunnerCommands", "SealingCommands",
+                "CPlatform", "JSONText", "LogHook",
+                "OpenSSLEngine", "EgressCommands", "PlaybackCommands", "PipelineCommands", "RunnerCommands",
+                "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift, linkerSettings: staticExecutable),
@@ -212,6 +226,10 @@ let package = Package(
             name: "RunnerKitTests", dependencies: ["RunnerKit", "CommandSupport", "RedactionKit", "RunModel"],
             swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
+        .testTarget(
+            name: "LogHookTests", dependencies: ["LogHook", "RedactionKit", "CommandSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "PipelinesTests", dependencies: ["Pipelines", "CommandSupport", "RunModel"], swiftSettings: swift),
         .testTarget(name: "SecretNamesTests", dependencies: ["SecretNames", "RedactionKit"], swiftSettings: swift),
         .testTarget(
             name: "TerminalTextTests", dependencies: ["TerminalText"], exclude: ["vectors.json"], swiftSettings: swift),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests hold ours against, if it is missing: Debian's `age`, and PyPI's `cryptography` (50 is the first with
+# Installs what the tests hold ours against, if it is missing: Debian's `age`, `rsyslog` and `logrotate`, and PyPI's `cryptography` (50 is the first with
 # Cobblestone) and `pillow` (images) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
 # server Debian's `slowhttptest`, and PyPI's authlib and schemathesis.
 set -euo pipefail
@@ -9,11 +9,13 @@ root=()
 [ "$(id -u)" -eq 0 ] || root=(sudo)
 missing=()
 command -v age >/dev/null || missing+=(age)
-command -v script >/dev/null || missing+=(bsdutils)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v chromedriver >/dev/null || missing+=(chromium-driver)
 command -v slowhttptest >/dev/null || missing+=(slowhttptest)
 command -v strace >/dev/null || missing+=(strace)
+command -v script >/dev/null && command -v logger >/dev/null || missing+=(bsdutils)
+command -v rsyslogd >/dev/null || [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
+[ -x /usr/sbin/logrotate ] || missing+=(logrotate)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive

@@ -61,6 +61,7 @@ struct LogCommand: ParsableCommand {
         var transcript = Transcript(options)
         var output: [UInt8] = []
         var hasEnded = false
+        var isAbandoned = false
         func flush() throws(Failure) {
             output.withUnsafeBytes { writer.write($0) }
             output.removeAll(keepingCapacity: true)
@@ -72,7 +73,14 @@ struct LogCommand: ParsableCommand {
                 guard let event = try source.next() else {
                     try flush()
                     if !follow || hasEnded { break }
-                    usleep(Self.interval)
+                    if isAbandoned {
+                        Diagnostics.say(
+                            "its runner is gone, and the log has no end; pipemason verify --repair gives it one")
+                        break
+                    }
+                    // What it wrote before it let go is read once more.
+                    isAbandoned = !source.hasWriter
+                    if !isAbandoned { usleep(Self.interval) }
                     continue
                 }
                 if case .runFinished = event.body { hasEnded = true }

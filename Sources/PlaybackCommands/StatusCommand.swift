@@ -22,15 +22,15 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         guard all else {
-            let (run, time) = try Self.read(try chosen.path())
-            try StandardOutput.print(json ? Self.json(run) : Self.text(run, lastEvent: time))
+            let state = try Self.read(try chosen.path())
+            try StandardOutput.print(json ? Self.json(state) : Self.text(state))
             return
         }
         let logs = try RunLogs()
         for id in try logs.runs() {
             do throws(Failure) {
-                let (run, _) = try Self.read(logs.path(id))
-                try StandardOutput.print(json ? Self.json(run) : Self.line(run))
+                let state = try Self.read(logs.path(id))
+                try StandardOutput.print(json ? Self.json(state) : Self.line(state))
             } catch {
                 guard error.status == .input else { throw error }
                 Diagnostics.say(error.message)
@@ -38,8 +38,18 @@ struct StatusCommand: ParsableCommand {
         }
     }
 
+    /// A run as its log has it, and whether anybody still writes that.
+    private struct State {
+        var run: Run
+        var lastEvent: Timestamp
+        var hasWriter: Bool
+
+        /// A run that goes on without a runner was interrupted, though nobody has written that yet.
+        var status: RunStatus { run.status == .running && !hasWriter ? .interrupted : run.status }
+    }
+
     /// Reads a whole log.
-    private static func read(_ path: Path) throws(Failure) -> (Run, lastEvent: Timestamp) {
+    private static func read(_ path: Path) throws(Failure) -> State {
         let source = try EventSource(path)
         guard let first = try source.next() else { throw Failure(.input, "\(path.text): the log is empty") }
         var run = Run(id: first.run)
@@ -49,10 +59,11 @@ struct StatusCommand: ParsableCommand {
             run.apply(event)
             time = event.time
         }
-        return (run, time)
+        return State(run: run, lastEvent: time, hasWriter: source.hasWriter)
     }
 
-    private static func text(_ run: Run, lastEvent: Timestamp) -> String {
+    private static func text(_ state: State) -> String {
+        let run = state.run
         let style = Style(for: STDOUT_FILENO)
         var rows: [(String, String)] = []
         rows.append(("command", Transcript.words(run.command)))
@@ -62,7 +73,7 @@ struct StatusCommand: ParsableCommand {
         if let start = run.startedAt { rows.append(("started", "\(start)")) }
         rows.append(("time", Quantity.duration(run.duration)))
         if run.status == .running {
-            let age = Clock.wall - lastEvent.microseconds
+            let age = Clock.wall - state.lastEvent.microseconds
             rows.append(("last event", Quantity.duration(age) + " ago"))
         }
         if run.inputTokens > 0 || run.outputTokens > 0 {
@@ -74,27 +85,29 @@ struct StatusCommand: ParsableCommand {
         if !hits.isEmpty { rows.append(("redacted", hits.map { "\($0.key) \($0.value)" }.joined(separator: ", "))) }
         if !run.artifacts.isEmpty { rows.append(("artifacts", run.artifacts.map(\.name).joined(separator: ", "))) }
         let exit = run.exit.map { ", exit status \($0)" } ?? ""
-        let status = run.status.rawValue + exit
+        let status = state.status.rawValue + exit
         var text =
-            "\(style.bold("\(run.id)")) \(run.status == .succeeded ? style.green(status) : run.status == .running ? status : style.red(status))\n"
+            "\(style.bold("\(run.id)")) \(state.status == .succeeded ? style.green(status) : state.status == .running ? status : style.red(status))\n"
         for (name, value) in rows {
             text += "  \(name)\(String(repeating: " ", count: max(1, 12 - name.count)))\(TerminalFilter.plain(value))\n"
         }
         return text
     }
 
-    private static func line(_ run: Run) -> String {
+    private static func line(_ state: State) -> String {
+        let run = state.run
         let start = run.startedAt.map { String("\($0)".prefix(19)) } ?? ""
         let columns = [
-            "\(run.id)", run.status.rawValue, start, Quantity.duration(run.duration), Transcript.words(run.command),
+            "\(run.id)", state.status.rawValue, start, Quantity.duration(run.duration), Transcript.words(run.command),
         ]
         return columns.map(TerminalFilter.plain).joined(separator: "\t")
     }
 
-    private static func json(_ run: Run) -> String {
+    private static func json(_ state: State) -> String {
+        let run = state.run
         func text(_ value: String?) -> String? { value.map { JSON.string($0) } }
         return JSON.object([
-            ("run", text("\(run.id)")), ("status", text(run.status.rawValue)), ("exit", run.exit.map { String($0) }),
+            ("run", text("\(run.id)")), ("status", text(state.status.rawValue)), ("exit", run.exit.map { String($0) }),
             ("command", JSON.array(run.command.map { JSON.string($0) })), ("branch", text(run.branch)),
             ("phase", text(run.phase)), ("iteration", run.iteration.map { String($0) }),
             ("started", text(run.startedAt.map { "\($0)" })), ("finished", text(run.finishedAt.map { "\($0)" })),

@@ -61,7 +61,9 @@ package struct Transcript: Sendable {
             line(.heading, "\(event.phase ?? data.kind.rawValue)\(attempt)", &output)
         case .phaseFinished(let data):
             line(
-                .ending(data.status), "\(event.phase ?? "phase") " + ending(data, event.monotonic - phaseBegan), &output
+                .ending(data.status),
+                "\(event.phase ?? "phase") "
+                    + ending(data, data.status == .skipped ? nil : event.monotonic - phaseBegan), &output
             )
         case .commandStarted(let data): line(.faint, "$ " + Self.words(data.command), &output)
         case .commandResized: break

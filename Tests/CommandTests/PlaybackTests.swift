@@ -70,6 +70,11 @@ internal import Testing
 
     @Test func `a log that grows is followed to its end`() throws {
         let path = try writeLog(finished: false)
+        // As a runner does.
+        let lock = open(path, O_RDONLY)
+        flock(lock, LOCK_EX)
+        defer { close(lock) }
+        #expect(try Child.run(["status", path]).text.hasPrefix("\(Self.run) running\n"))
         let child = try Child(["log", "--follow", path])
         #expect(child.output { $0.contains("two\n") }.contains("one\ntwo\n"))
         // The runner appends to the same file.
@@ -80,6 +85,13 @@ internal import Testing
         let result = child.finish()
         #expect(result.text.hasSuffix("two\n── run failed: exit status 2, 500 ms\n"))
         #expect(result.status == 0)
+    }
+
+    @Test func `a log that its runner has left is not waited for`() throws {
+        let path = try writeLog(finished: false)
+        let result = try Child.run(["log", "--follow", path])
+        #expect(result.text.hasSuffix("two\n") && result.error.contains("its runner is gone"))
+        #expect(try Child.run(["status", path]).text.hasPrefix("\(Self.run) interrupted\n"))
     }
 
     @Test func `a line that was changed is named, after what stands before it`() throws {

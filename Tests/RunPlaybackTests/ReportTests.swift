@@ -133,7 +133,7 @@ internal import TextEncodings
         for _ in 0..<8 { log.output(String(repeating: "\u{0}", count: 6000) + "\n") }
         let text = page(log, maximumSize: 500_000)
         #expect(text.utf8.count < 500_000 + 300_000)
-        #expect(text.contains("This page has reached 488.2 KiB"))
+        #expect(text.contains("This page has reached 488.3 KiB"))
     }
 
     @Test func `many sections are bounded`() {

@@ -29,6 +29,8 @@ package struct ReportPage: Sendable {
     package static let maximumSize = 64 << 20
     /// Lines in an element that a browser lays out when it comes into view.
     private static let groupSize = 100
+    /// What a long section costs.
+    private static let long = 64 << 10
 
     private let maximumSize: Int
     private let plan: ReportPlan
@@ -120,8 +122,10 @@ package struct ReportPage: Sendable {
         let entry = plan.sections[index]
         section = index
         position = 0
-        // Long sections that went well are closed at first; a browser's search opens them.
-        let isOpen = entry.hasFailed || entry.status == .running || entry.cost < 64 << 10 || plan.sections.count == 1
+        // Long sections that went well are closed at first; a browser's search opens them. Only they are laid out as they come
+        // into view.
+        let isLong = entry.cost >= Self.long
+        let isOpen = entry.hasFailed || entry.status == .running || !isLong || plan.sections.count == 1
         html +=
             "<details class=\"ph\" id=\"p\(index + 1)\" data-status=\"\(entry.status.rawValue)\"\(isOpen ? " open" : "")><summary>"
             .utf8
@@ -140,7 +144,7 @@ package struct ReportPage: Sendable {
         html += "<span>".utf8
         HTML.append(facts.joined(separator: " · "), to: &html)
         html +=
-            "</span><span class=\"end\">at \(Quantity.place(entry.start))</span></summary>\n<div class=\"term\" tabindex=\"0\" role=\"log\" aria-live=\"off\" aria-label=\""
+            "</span><span class=\"end\">at \(Quantity.place(entry.start))</span></summary>\n<div class=\"term\(isLong ? " long" : "")\" tabindex=\"0\" role=\"log\" aria-live=\"off\" aria-label=\""
             .utf8
         HTML.append(entry.title, to: &html)
         html += "\">\n".utf8

@@ -3,6 +3,7 @@ internal import CPlatform
 internal import CommandSupport
 internal import EgressCommands
 internal import Glibc
+internal import PipelineCommands
 internal import PlaybackCommands
 internal import RunnerCommands
 internal import SealingCommands
@@ -18,10 +19,8 @@ struct Pipemason: ParsableCommand {
             pipemason scrub --check .               a gate: status 1 if there is a secret
             """,
         version: Version.text,
-        subcommands: [Scrub.self] + RunnerCommands.all + PlaybackCommands.all + EgressCommands.all + [
-            Rules.self, Completions.self,
-        ]
-            + SealingCommands.all,
+        subcommands: [Scrub.self] + RunnerCommands.all + [PipelineCommand.self] + PlaybackCommands.all
+            + EgressCommands.all + [Hook.self, Rules.self, Completions.self] + SealingCommands.all,
         defaultSubcommand: Scrub.self)
 
     /// Runs the command line and ends the process.

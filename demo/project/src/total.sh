@@ -1,0 +1,2 @@
+total=0
+for price in "$@"; do total=$((total + price)); done
