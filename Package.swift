@@ -197,7 +197,8 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "RedactionKitTests", dependencies: ["RedactionKit", "CPrefilter", "RedactionRules", "RuleFiles"],
+            name: "RedactionKitTests",
+            dependencies: ["RedactionKit", "CPrefilter", "RedactionRules", "RuleFiles", "RedactionFuzz"],
             swiftSettings: swift),
         .testTarget(
             name: "RedactionLoggingTests",
@@ -254,6 +255,8 @@ if Context.environment["PIPEMASON_FUZZ"] != nil {
         .target(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"),
         .executableTarget(
             name: "Fuzz", dependencies: ["FuzzTargets", "CLibFuzzer"], path: "Fuzz/FuzzProgram", swiftSettings: swift),
+        .executableTarget(
+            name: "redaction-fuzz", dependencies: ["RedactionFuzz"], path: "Fuzz/redaction-fuzz", swiftSettings: swift),
     ]
 }
 

@@ -1,36 +1,91 @@
 /// What must not be released yet, because more bytes may make it part of a secret.
 extension Scanner {
-    /// Longest beginning of a key block's marker that can be cut off.
-    private static let markers: [StaticString] = ["-----BEGIN ", "---- BEGIN "]
-
     /// Lowers `pass.hold` to the beginning of whatever is unfinished at the end of the text.
     ///
-    /// The detectors hold what they have begun to read; this holds what may be the beginning of something: the last
-    /// token run or atom, a quoted local part, the beginning of a marker, of a keyword or of a known value.
-    /// Complexity: linear in the length of what is held.
+    /// The detectors hold what they have begun to read; this holds what may be the beginning of something: the last atom
+    /// or local part, the beginning of a marker, of a keyword or of a known value. Each is found by the function that its
+    /// detector uses. Complexity: linear in the length of what is held.
     func holdTail(_ pass: inout Pass) {
         let text = pass.text
-        if pass.open == nil { holdAtom(&pass) }
-        if rules.email != nil { holdQuotedLocal(&pass) }
-        holdWide(&pass)
-        if rules.privateKey != nil {
-            for marker in Self.markers {
-                let longest = min(marker.utf8CodeUnitCount, text.count)
-                for length in stride(from: longest, to: 0, by: -1) {
-                    let start = text.count - length
-                    guard text.at(start - 1) != UInt8(ascii: "-"), isPrefix(text, start, marker) else { continue }
-                    pass.holdFrom(start)
-                    break
-                }
-            }
+        // A placeholder that is cut off ends what touches it.
+        var end = text.count
+        let longest = Placeholders.mark.utf8CodeUnitCount - 1
+        for length in 1...longest where text.isCut(Placeholders.mark, at: end - length) {
+            end -= length
+            break
         }
+        holdAtom(&pass, before: end)
+        holdWide(&pass, before: end)
+        if rules.email != nil {
+            if let start = localStart(text, before: end, isOpen: true) { pass.holdFrom(start) }
+            holdQuotedLocal(&pass)
+        }
+        if rules.privateKey != nil { holdMarker(&pass) }
         for keyword in rules.patternKeywords { holdKeyword(&pass, keyword) }
         knownValues?.holdTail(&pass)
     }
 
-    private func isPrefix(_ text: Text, _ start: Int, _ literal: StaticString) -> Bool {
-        for i in start..<text.count where text[i] != literal.utf8Start[i - start] { return false }
-        return true
+    /// The atom that touches `end`.
+    private func holdAtom(_ pass: inout Pass, before end: Int) {
+        let text = Text(base: pass.text.base, count: end)
+        if pass.open != nil { return }
+        let word = wordStart(text, before: end, floor: pass.pieces.word)
+        var atom = Atom(start: word, end: word, next: word)
+        forEachPiece(word, end, of: .word) { start, _, isCut in
+            if isCut { return true }
+            var next = start
+            while next < end {
+                atom = self.atom(text, at: next, isFinal: false)
+                next = max(atom.next, next + 1)
+            }
+            return false
+        }
+        guard atom.end == end else { return }
+        if let cut = atom.cut, cut == atom.start {
+            // A control sequence colours what follows it; any other escape may be the beginning of a token.
+            if text[cut] != .escape { pass.holdFrom(cut) }
+            return
+        }
+        var start = secretStart(text, atom.start, end)
+        if !atom.hasEscapes, atom.cut == nil, atom.lettersEnd > start {
+            // Before its letters beyond ASCII, only a mail address may begin in it, and that is held as one.
+            start = atom.lettersEnd
+        }
+        if start < end { pass.holdFrom(start) }
+    }
+
+    /// UTF-16 text that touches the end.
+    private func holdWide(_ pass: inout Pass, before end: Int) {
+        let text = pass.text
+        guard text.count > 0, pass.open == nil else { return }
+        // The bracket of a placeholder that is cut off may look like a character of it.
+        var start = wideStart(text, before: min(end, text.count - 1), floor: pass.pieces.wide)
+        if end > 0, start == end { start = wideStart(text, before: end - 1, floor: pass.pieces.wide) }
+        guard start < end - 1 || text[start] == 0 else { return }
+        var last = start
+        forEachPiece(start, end, of: .wide) { from, _, _ in
+            last = from
+            return true
+        }
+        let first = last == start ? wideSecretStart(text, start) : last
+        if first < end { pass.holdFrom(first) }
+    }
+
+    /// The beginning of `-----BEGIN ` or `---- BEGIN `.
+    private func holdMarker(_ pass: inout Pass) {
+        let text = pass.text
+        let word: StaticString = "BEGIN "
+        var start = text.count
+        for length in stride(from: min(word.utf8CodeUnitCount, text.count), to: 0, by: -1)
+        where text.isCut(word, at: text.count - length) || text.has(word, at: text.count - length) {
+            start -= length
+            break
+        }
+        if text.at(start - 1) == .space { start -= 1 }
+        let dashesEnd = start
+        while start > 0, dashesEnd - start < KeyBlock.dashes, text[start - 1] == UInt8(ascii: "-") { start -= 1 }
+        let dashes = dashesEnd - start
+        if dashes >= KeyBlock.minimumDashes || dashes > 0 && dashesEnd == text.count { pass.holdFrom(start) }
     }
 
     /// A keyword of a user's rule that is cut off at the end.
@@ -42,73 +97,6 @@ extension Scanner {
             while i < length, lower(text[start + i]) == keyword[i] { i += 1 }
             if i == length { return pass.holdFrom(start) }
         }
-    }
-
-    /// The atom that touches the end: a token, an address, escapes of one.
-    private func holdAtom(_ pass: inout Pass) {
-        let text = pass.text
-        let floor = max(pass.lower, pass.pieceStart, text.count - limits.run - 8)
-        var start = text.count
-        while start > floor {
-            let byte = text[start - 1]
-            if byte >= 0x80 {
-                // Letters beyond ASCII matter for mail addresses only, whose local part is short.
-                guard text.count - start < Self.maximumLocalPart + 8 else { break }
-            } else if byte == .apostrophe {
-                guard start - 1 > 0, text[start - 2].isLetter, start == text.count || text[start].isAlnum else { break }
-            } else if !isAtomByte(text, at: start - 1) {
-                break
-            }
-            start -= 1
-        }
-        var atomStart = start
-        var i = start
-        while i < text.count {
-            if text[i] == .apostrophe {
-                i += 1
-                continue
-            }
-            switch element(text, at: i, atomStart: atomStart, isFinal: false) {
-            case .plain(let byte):
-                if byte == UInt8(ascii: "."), i > atomStart, text[i - 1] == UInt8(ascii: "."),
-                    !holdsJWT(text, atomStart, i)
-                {
-                    atomStart = i + 1
-                }
-                i += 1
-            case .letter(let length): i += length
-            case .escaped(_, let length): i += length
-            case .sequence(let length):
-                if i == atomStart { atomStart = i + length }
-                i += length
-            case .incomplete:
-                // An escape sequence colours what follows it; any other escape may be part of it.
-                if text[i] == .escape, i == atomStart { return }
-                pass.holdFrom(holdStart(text, atomStart, i))
-                return
-            case .delimiter:
-                i += 1
-                atomStart = i
-            }
-        }
-        atomStart = holdStart(text, atomStart, text.count)
-        if atomStart < text.count { pass.holdFrom(atomStart) }
-    }
-
-    /// Where a token in an atom may begin. Behind a backslash that is not clear: the `b` of `\\bkua_` may be the tail of an
-    /// escape or the first letter.
-    private func holdStart(_ text: Text, _ atomStart: Int, _ end: Int) -> Int {
-        text.at(atomStart - 1) == .backslash ? atomStart : unitStart(text, atomStart, end)
-    }
-
-    /// The beginning of UTF-16 text: NULs between printable bytes.
-    private func holdWide(_ pass: inout Pass) {
-        let text = pass.text
-        var start = text.count - 1
-        guard start >= 0, text[start] == 0 || text.at(start - 1) == 0 else { return }
-        let floor = max(pass.lower, pass.wideEnd, text.count - 2 * limits.run)
-        while start > floor, alternates(text, start - 1, start) { start -= 1 }
-        if start >= floor, start < text.count - 1 || text[start] == 0 { pass.holdFrom(start) }
     }
 
     /// `"quoted local part"` that is open, or closed right at the end.

@@ -19,6 +19,9 @@ struct KeyBlock: Equatable {
     /// The last pass ended in the middle of a piece of base64.
     var isInPiece = false
 
+    /// Dashes around a marker: at most as many count, at least as many are needed (RFC 7468, RFC 4716).
+    static let dashes = 5
+    static let minimumDashes = 4
     /// Digits of the shortest line that is taken for key material without further evidence. Encoders write 64, 70 or 76.
     static let fullLine = 40
     /// Digits of the shortest piece of a key that is written in one line.
@@ -27,6 +30,17 @@ struct KeyBlock: Equatable {
     static let columnSlack = 12
     /// Empty lines in a row that a block may hold.
     static let maximumBlanks = 2
+}
+
+extension Pass {
+    /// Remembers that a key block is open: what follows belongs to it, or lines of it may hold other things too.
+    mutating func openKey(_ outcome: Scanner.Advance, _ block: KeyBlock, rule: Int, start: Int) {
+        if let lines = outcome.lines {
+            open(.key(lines.block, rule: rule), lines.start..<lines.start)
+        } else {
+            open(.key(block, rule: rule), start..<max(start, outcome.end))
+        }
+    }
 }
 
 extension Scanner {
@@ -39,8 +53,8 @@ extension Scanner {
         var start = index
         if text.at(start - 1) == .space { start -= 1 }
         let dashesEnd = start
-        while start > 0, dashesEnd - start < 5, text[start - 1] == UInt8(ascii: "-") { start -= 1 }
-        guard dashesEnd - start >= 4 else { return }
+        while start > 0, dashesEnd - start < KeyBlock.dashes, text[start - 1] == UInt8(ascii: "-") { start -= 1 }
+        guard dashesEnd - start >= KeyBlock.minimumDashes else { return }
         var i = index + 6
         let limit = min(text.count, i + 64)
         while i < limit, text[i].isUpper || text[i].isDigit || text[i] == .space { i += 1 }
@@ -87,28 +101,47 @@ extension Scanner {
     private func follow(_ pass: inout Pass, _ block: KeyBlock, redactedFrom start: Int, from index: Int, rule: Int) {
         var block = block
         let outcome = advance(&block, &pass, from: index, spanStart: start, rule: rule)
-        if outcome.end > pass.blockEnd {
-            pass.blockStart = start
-            pass.blockEnd = outcome.end
-        }
+        if outcome.solidEnd > pass.blockEnd { (pass.blockStart, pass.blockEnd) = (start, outcome.solidEnd) }
         if outcome.isOpen {
-            pass.open = Opening(construct: .key(block, rule: rule), start: start, end: outcome.end)
+            pass.openKey(outcome, block, rule: rule, start: start)
             pass.holdFrom(outcome.end)
         }
     }
 
     /// Goes on with `block` at `index`, the beginning of something undecided.
     ///
-    /// Adds spans for the key material; `spanStart` is where the current span began. Returns where the block ends, or,
-    /// if it is open, the first byte that is not decided.
-    func advance(_ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int) -> (
-        end: Int, isOpen: Bool
-    ) {
+    /// Adds spans for the key material; `spanStart` is where the current span began.
+    func advance(
+        _ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int
+    ) -> Advance {
+        var outcome = Advance(solidEnd: spanStart)
+        if block.column > 0, !block.isInline { outcome.lines = (block, index) }
+        (outcome.end, outcome.isOpen) = advance(
+            &block, &pass, from: index, spanStart: spanStart, rule: rule, &outcome)
+        return outcome
+    }
+
+    struct Advance {
+        /// Where the block ends, or, if it is open, the first byte that is not decided.
+        var end = 0
+        var isOpen = false
+        /// Everything before this belongs to the block; what follows may be lines that hold other things too.
+        var solidEnd: Int
+        /// The state with which the first of such lines begins.
+        var lines: (block: KeyBlock, start: Int)?
+    }
+
+    private func advance(
+        _ block: inout KeyBlock, _ pass: inout Pass, from index: Int, spanStart: Int, rule: Int,
+        _ outcome: inout Advance
+    ) -> (end: Int, isOpen: Bool) {
         let text = pass.text
         var spanStart = spanStart
         var i = index
         func close(_ pass: inout Pass, _ end: Int) {
-            if end > spanStart { pass.add(spanStart..<end, rule: rule, confidence: 2, reason: .structure) }
+            guard end > spanStart else { return }
+            pass.add(spanStart..<end, rule: rule, confidence: 2, reason: .structure)
+            if spanStart <= outcome.solidEnd { outcome.solidEnd = max(outcome.solidEnd, end) }
         }
         /// A block's span does not take the last line end along: it stays in the output.
         func beforeLineEnd(_ index: Int) -> Int {
@@ -117,15 +150,15 @@ extension Scanner {
             if end > spanStart, text[end - 1] == .carriageReturn { end -= 1 }
             return end
         }
-        if !block.isInline, i > 0 {
+        if !block.isInline, block.column == 0, i > 0 {
             // Where the last pass stopped, before a line end.
             if i < text.count, text[i] == .carriageReturn { i += 1 }
             if i < text.count, text[i] == .lineFeed { i += 1 }
         }
         if block.isInline {
-            let outcome = inlineEnd(text, from: i, isInPiece: block.isInPiece, isFinal: pass.isFinal)
+            let inline = inlineEnd(text, from: i, isInPiece: block.isInPiece, isFinal: pass.isFinal)
             block.isInPiece = false
-            switch outcome {
+            switch inline {
             case .closed(let end):
                 close(&pass, end)
                 guard end == i, block.lines == 0 else { return (end, false) }
@@ -138,6 +171,7 @@ extension Scanner {
                 block.column = max(block.column, 1)
                 i = newline + 1
                 spanStart = i
+                outcome.lines = (block, i)
             case .open(let end, let isInPiece):
                 close(&pass, end)
                 block.isInPiece = isInPiece
@@ -153,6 +187,7 @@ extension Scanner {
                     close(&pass, piecesEnd)
                     i = end + 1
                     spanStart = i
+                    outcome.lines = (block, i)
                 }
             }
         }
@@ -163,7 +198,10 @@ extension Scanner {
             if newline == text.count, newline < i + limits.keyLine, !pass.isFinal { break }
             let wasPlain = block.column == 0
             let kind = classify(text, i..<newline, &block)
-            if wasPlain, block.column > 0 { close(&pass, beforeLineEnd(i)) }
+            if wasPlain, block.column > 0 {
+                close(&pass, beforeLineEnd(i))
+                outcome.lines = (block, i)
+            }
             switch kind {
             case .material(let range):
                 if block.column > 0 {
@@ -328,7 +366,10 @@ extension Scanner {
                 return .last(first..<last)
             }
         }
-        if block.column > 0 { return classifyPrefixed(text, start..<end, &block) }
+        if block.column > 0 {
+            // A line that is longer than the limit ends the block.
+            return line.count < limits.keyLine ? classifyPrefixed(text, start..<end, &block) : .foreign
+        }
         while start < end, text[start].isWhitespace || text[start].isQuote || "+>|#*".utf8.contains(text[start]) {
             start += 1
         }
@@ -402,7 +443,7 @@ extension Scanner {
         var best: Range<Int>?
         var i = from
         while i < end, i <= last {
-            if text[i] == .escape, case .sequence(let length) = element(text, at: i, atomStart: i, isFinal: true) {
+            if text[i] == .escape, case .sequence(let length) = element(text, at: i, isFinal: true) {
                 i += length
                 continue
             }

@@ -13,8 +13,8 @@ struct Pass {
     var spans: [Span] = []
     /// Bytes from here on may still turn out to be inside a secret.
     var hold: Int
-    /// End of the last atom that was decoded.
-    var atomEnd = 0
+    /// End of the last word whose atoms were decoded.
+    var wordEnd = 0
     /// End of the last UTF-16 text.
     var wideEnd = 0
     /// End of the last run that was examined.
@@ -23,41 +23,108 @@ struct Pass {
     var innerEnd = 0
     /// End of the last long value without quotes; assignments inside it are part of it.
     var longValueEnd = 0
-    /// Where the current piece of an over-long run begins; runs are not followed back beyond it.
-    var pieceStart: Int
+    /// Where the pieces of over-long stretches begin that cross `lower`.
+    private(set) var pieces: Pieces
+    /// Whether each byte may stand within a placeholder of ours.
+    private let placeholderBytes: [Bool]
     /// Where the `@` of a URL with a password stands.
     var userInfoEnds: [Int] = []
-    /// The last key block; candidates in it are part of it.
+    /// The last key block, or rest of an over-long secret; candidates in it are part of it.
     var blockStart = 0
     var blockEnd = 0
-    /// A construct that is still open at the end of the text, where its redaction began and how far it reaches.
-    var open: Opening?
+    /// A construct that is still open at the end of the text, where its redaction began and how far it reaches. What comes
+    /// first counts: what begins in an open construct belongs to it.
+    private(set) var open: Opening?
 
-    init(text: Text, lower: Int, isFinal: Bool, depth: Int, pieceStart: Int = 0) {
+    init(
+        text: Text, lower: Int = 0, isFinal: Bool = true, depth: Int = 0, pieces: Pieces = Pieces(),
+        placeholderBytes: [Bool]
+    ) {
         self.text = text
         self.lower = lower
         self.isFinal = isFinal
         self.depth = depth
-        self.pieceStart = pieceStart
+        self.pieces = pieces
+        self.placeholderBytes = placeholderBytes
         hold = text.count
     }
+
+    /// The examination of a text that was decoded from this one.
+    func inner(_ text: Text) -> Pass { Pass(text: text, depth: depth + 1, placeholderBytes: placeholderBytes) }
 
     /// Whether the candidate at `index` lies in a key block.
     @inline(__always)
     func isInBlock(_ index: Int) -> Bool { index < blockEnd && index >= blockStart }
 
-    /// Whether a construct that ends at `index` is complete there.
+    /// Whether a construct that ends at `index` is complete there: what follows it is known, and is no placeholder that is cut off.
     @inline(__always)
-    func isComplete(at index: Int) -> Bool { index < text.count || isFinal }
+    func isComplete(at index: Int) -> Bool {
+        isFinal || index < text.count && (text[index] != UInt8(ascii: "[") || !text.isCut(Placeholders.mark, at: index))
+    }
+
+    /// Whether `index` lies in a placeholder of ours, whose words announce nothing.
+    func isInsidePlaceholder(_ index: Int) -> Bool {
+        var i = index - 1
+        let floor = max(0, index - PlaceholderTemplate.maximumLength)
+        while i >= floor {
+            if text[i] == UInt8(ascii: "[") { return text.has(Placeholders.mark, at: i) }
+            guard placeholderBytes[Int(text[i])] else { return false }
+            i -= 1
+        }
+        return false
+    }
+
+    /// Whether a placeholder ends right before `index`.
+    @inline(__always)
+    func followsPlaceholder(_ index: Int) -> Bool {
+        text.at(index - 1) == UInt8(ascii: "]") && isInsidePlaceholder(index - 1)
+    }
+
+    /// Whether a placeholder stands right before or right behind `range`.
+    @inline(__always)
+    func touchesPlaceholder(_ range: Range<Int>) -> Bool {
+        followsPlaceholder(range.lowerBound)
+            || text.at(range.upperBound) == UInt8(ascii: "[") && text.has(Placeholders.mark, at: range.upperBound)
+    }
 
     mutating func holdFrom(_ index: Int) {
         if index < hold { hold = max(index, lower) }
     }
 
+    /// Adds a span.
+    ///
+    /// What touches a placeholder is left alone: where it stands, it touched a secret and was looked at together with it. So
+    /// scrubbing again changes nothing. Known values count wherever they stand.
     mutating func add(_ range: Range<Int>, rule: Int, confidence: UInt8 = 1, reason: Reason = .pattern) {
-        guard range.upperBound > lower, !range.isEmpty else { return }
+        guard range.upperBound > lower, !range.isEmpty,
+            reason == .knownValue || reason == .limit || !touchesPlaceholder(range)
+        else { return }
         spans.append(
             Span(start: range.lowerBound, end: range.upperBound, rule: rule, confidence: confidence, reason: reason))
+    }
+
+    /// Adds the rest of a secret that was too long to be looked at as a whole. In the rest of a value nothing is looked for,
+    /// nor across it.
+    mutating func addRest(_ range: Range<Int>, rule: Int, of construct: OpenConstruct) {
+        add(range, rule: rule, confidence: 0, reason: .limit)
+        if case .value = construct {
+            (blockStart, blockEnd) = (range.lowerBound, range.upperBound)
+            pieces = Pieces(at: range.upperBound)
+        }
+        if !isComplete(at: range.upperBound) { open(construct, range) }
+    }
+
+    /// Remembers that `construct` is open, with the bytes that are known to belong to it.
+    mutating func open(_ construct: OpenConstruct, _ range: Range<Int>) {
+        if open == nil { open = Opening(construct: construct, start: range.lowerBound, end: range.upperBound) }
+    }
+
+    /// Takes over what an earlier pass over the same text found.
+    mutating func inherit(_ other: Pass) {
+        spans = other.spans
+        (blockStart, blockEnd) = (other.blockStart, other.blockEnd)
+        hold = min(hold, max(other.hold, lower))
+        open = other.open
     }
 }
 
@@ -70,6 +137,10 @@ struct Span: Equatable {
     /// 0 low, 1 medium, 2 high.
     var confidence: UInt8
     var reason: Reason
+
+    /// Of spans that begin together, the one with the highest rank gives its name. What is opened before its end is seen
+    /// gives its name at once.
+    var rank: UInt8 { reason == .limit ? 3 : confidence }
 }
 
 /// How a span was found, for `--explain`.
@@ -102,8 +173,8 @@ struct Opening {
 
 /// A secret whose beginning has been redacted and whose end has not been seen.
 enum OpenConstruct: Equatable {
-    /// A token that fills a whole piece of an over-long run: everything up to the run's end belongs to it.
-    case run(rule: Int)
+    /// A token that fills a whole piece of an over-long stretch: everything up to the stretch's end belongs to it.
+    case stretch(Pieces.Kind, rule: Int)
     /// A value that was over-long: everything up to its terminator belongs to it.
     case value(rule: Int, quote: UInt8)
     /// A private key.

@@ -25,10 +25,12 @@ public struct RedactionStream: ~Copyable {
     private var origin: UInt64 = 0
     /// Index of the first byte that has not been released.
     private var released = 0
-    /// Where the current piece of an over-long token run begins.
-    private var pieceStart = 0
-    /// What was open at the end of the last pass.
+    /// Where the pieces begin of over-long stretches that cross `released`.
+    private var pieces = Pieces()
+    private let placeholderBytes: [Bool]
+    /// What was open at the end of the last pass, and the offset in the stream of the first byte that it has not seen.
     private var open: OpenConstruct?
+    private var openFrom: UInt64 = 0
     /// Offset in the stream after the last redacted byte; a match that overlaps it continues that redaction.
     private var redactedTo: UInt64 = .max
     private var placeholders: [Int: [UInt8]] = [:]
@@ -49,8 +51,8 @@ public struct RedactionStream: ~Copyable {
     init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel()) {
         self.redactor = redactor
         scanner = Scanner(
-            rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path,
-            template: redactor.options.template)
+            rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path)
+        placeholderBytes = redactor.options.template.bytes
         capacity = 64 * 1024
         storage = .allocate(byteCount: capacity, alignment: 64)
         if !redactor.options.knownValues.isEmpty {
@@ -128,16 +130,14 @@ public struct RedactionStream: ~Copyable {
 
     /// Moves what is still needed to the front.
     private mutating func discard() {
-        // A run that began before what has been released is looked at from its piece on, and from no further back than
-        // the longest run: a piece of long ago must not keep everything since.
-        let needed = max(min(released, pieceStart), released - redactor.options.limits.run - 8)
-        let from = max(0, needed - kept)
+        let seen = open == nil ? released : Int(openFrom - origin)
+        let from = max(0, min(released, pieces.first, seen) - kept)
         guard from > 0 else { return }
         if redactor.options.countsLines { countLines(upTo: from) }
         memmove(storage, storage + from, count - from)
         count -= from
         released -= from
-        pieceStart = max(0, pieceStart - from)
+        pieces = pieces.moved(by: from)
         origin += UInt64(from)
     }
 
@@ -155,55 +155,84 @@ public struct RedactionStream: ~Copyable {
 
     private mutating func process(isFinal: Bool, to sink: inout some RedactionSink) {
         let text = Text(base: UnsafePointer(storage.assumingMemoryBound(to: UInt8.self)), count: count)
-        var first = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, released))
-        if let construct = open, !resume(construct, &first) { return }
-        var pass = Pass(text: text, lower: released, isFinal: isFinal, depth: 0, pieceStart: min(pieceStart, count))
-        pass.spans = first.spans
-        pass.blockEnd = first.blockEnd
-        pass.hold = min(pass.hold, max(first.hold, released))
-        pass.open = first.open
+        var first = newPass(text, isFinal)
+        if let construct = open, !resume(construct, &first, to: &sink) { return }
+        var pass = newPass(text, isFinal)
+        pass.inherit(first)
         pass.continuesRedaction = origin + UInt64(released) == redactedTo
         scanner.scan(&pass)
         var hold = isFinal ? count : max(pass.hold, released)
-        open = nil
-        if let opening = pass.open, !isFinal, hold >= opening.start {
-            if redactor.options.tagger != nil, opening.construct.grows,
-                count - opening.start < redactor.options.limits.tagged
-            {
+        var openEnd = count
+        let opening = isFinal ? nil : pass.open
+        if let opening, opening.construct.grows {
+            // A control sequence that is cut off belongs to the next pass.
+            openEnd = max(opening.start, withoutCutSequence(text, opening.end, isFinal))
+            pass.spans.removeAll { $0.start >= openEnd }
+            for i in pass.spans.indices where pass.spans[i].end > openEnd { pass.spans[i].end = openEnd }
+            if redactor.options.tagger != nil, count - opening.start < redactor.options.limits.tagged {
                 // Its tag is made from more of it than has been seen.
                 hold = min(hold, opening.start)
-            } else {
-                hold = max(hold, opening.end)
-                open = opening.construct
+            } else if hold >= opening.start {
+                hold = openEnd
             }
         }
-        let end = emit(&pass.spans, text, upTo: hold, to: &sink)
-        released = end
-        if pass.pieceStart <= released { pieceStart = pass.pieceStart }
+        released = emit(&pass.spans, text, upTo: hold, to: &sink)
+        pieces = scanner.pieces(text, across: released, after: pieces)
+        open = nil
+        guard let opening else { return }
+        if case .key(var block, let rule) = opening.construct, !opening.construct.grows {
+            // As far as its lines have been released.
+            var lines = Pass(
+                text: Text(base: text.base, count: released), isFinal: false, placeholderBytes: placeholderBytes)
+            let outcome = scanner.advance(
+                &block, &lines, from: opening.start, spanStart: opening.start, rule: rule)
+            open = .key(block, rule: rule)
+            openFrom = origin + UInt64(outcome.end)
+        } else if released >= openEnd {
+            // What is undecided inside a redaction belongs to it.
+            open = opening.construct
+            openFrom = origin + UInt64(released)
+        }
+    }
+
+    private func newPass(_ text: Text, _ isFinal: Bool) -> Pass {
+        Pass(text: text, lower: released, isFinal: isFinal, pieces: pieces, placeholderBytes: placeholderBytes)
+    }
+
+    /// `end`, or where a control sequence begins that the text cuts off there.
+    private func withoutCutSequence(_ text: Text, _ end: Int, _ isFinal: Bool) -> Int {
+        guard !isFinal, end == text.count else { return end }
+        var i = end
+        while i > released, end - i < Scanner.maximumSequence {
+            i -= 1
+            guard text[i] == .escape else { continue }
+            if case .incomplete = scanner.element(text, at: i, isFinal: false) { return i }
+            return end
+        }
+        return end
     }
 
     /// Goes on with what was open. Returns false if all bytes still belong to it.
-    private mutating func resume(_ construct: OpenConstruct, _ pass: inout Pass) -> Bool {
+    private mutating func resume(
+        _ construct: OpenConstruct, _ pass: inout Pass, to sink: inout some RedactionSink
+    ) -> Bool {
         let text = pass.text
-        var i = released
+        var i = Int(openFrom - origin)
         switch construct {
-        case .run:
-            while i < text.count, text[i].isToken { i += 1 }
-            pieceStart = i
+        case .stretch(let kind, _):
+            while i < text.count, scanner.continues(text, i, kind) { i += 1 }
         case .value(_, let quote):
             while i < text.count, !scanner.endsValue(text[i], quote: quote) { i += 1 }
-            pieceStart = i
         case .key(var block, let rule):
             let wasInline = block.isInline
             let outcome = scanner.advance(&block, &pass, from: i, spanStart: i, rule: rule)
             if wasInline, block.column > 0 {
                 // The rest of the marker's line belongs to its placeholder.
-                for span in pass.spans where span.start == i { swallow(to: span.end) }
+                for span in pass.spans where span.start == i { swallow(to: span.end, text, to: &sink) }
                 pass.spans.removeAll { $0.start == i }
                 if block.isInline {
                     open = outcome.isOpen ? .key(block, rule: rule) : nil
                     pass.blockEnd = released
-                    pieceStart = released
                     return !outcome.isOpen
                 }
             }
@@ -211,7 +240,7 @@ public struct RedactionStream: ~Copyable {
                 // Each line has its own placeholder; what stands around the key material is scanned.
                 pass.blockEnd = 0
                 if outcome.isOpen {
-                    pass.open = Opening(construct: .key(block, rule: rule), start: released, end: outcome.end)
+                    pass.openKey(outcome, block, rule: rule, start: released)
                     pass.holdFrom(outcome.end)
                 }
                 open = nil
@@ -221,36 +250,41 @@ public struct RedactionStream: ~Copyable {
             if origin + UInt64(released) != redactedTo {
                 // Nothing of the block had been redacted, since its first line had not ended: it gets its placeholder now.
                 if outcome.isOpen {
-                    pass.open = Opening(construct: .key(block, rule: rule), start: released, end: i)
+                    pass.openKey(outcome, block, rule: rule, start: released)
                     pass.holdFrom(i)
                 }
-                pass.blockEnd = i
-                pieceStart = i
+                (pass.blockStart, pass.blockEnd) = (released, i)
                 open = nil
                 return true
             }
             pass.spans.removeAll()
             if outcome.isOpen {
-                swallow(to: i)
+                swallow(to: i, text, to: &sink)
+                pieces = Pieces(at: released)
                 open = .key(block, rule: rule)
                 return false
             }
-            pass.blockEnd = i
-            pieceStart = i
+            (pass.blockStart, pass.blockEnd) = (released, i)
         }
-        swallow(to: i)
-        if i == text.count, !pass.isFinal {
-            open = construct
-            return false
+        let isWhole = i == text.count && !pass.isFinal
+        swallow(to: withoutCutSequence(text, i, pass.isFinal), text, to: &sink)
+        if case .stretch = construct {
+            pieces = scanner.pieces(text, across: released, after: pieces)
+        } else {
+            pieces = Pieces(at: released)
         }
-        open = nil
-        return true
+        open = isWhole ? construct : nil
+        return !isWhole
     }
 
     /// Bytes up to `index` belong to the redaction that has been written.
-    private mutating func swallow(to index: Int) {
-        if index > released { redactedTo = origin + UInt64(index) }
+    private mutating func swallow(to index: Int, _ text: Text, to sink: inout some RedactionSink) {
+        if index > released {
+            writeSequences(in: released..<index, text, to: &sink)
+            redactedTo = origin + UInt64(index)
+        }
         released = index
+        openFrom = origin + UInt64(index)
     }
 
     /// Writes everything up to `hold`, or to the end of a span that crosses it. Returns where it stopped.
@@ -264,7 +298,7 @@ public struct RedactionStream: ~Copyable {
         }
         // Of spans that begin together, the surer and then the longer gives its name.
         spans.sort {
-            ($0.start, $1.confidence, $1.end, $0.rule) < ($1.start, $0.confidence, $0.end, $1.rule)
+            ($0.start, $1.rank, $1.end, $0.rule) < ($1.start, $0.rank, $0.end, $1.rule)
         }
         var index = 0
         while index < spans.count {
@@ -341,7 +375,7 @@ public struct RedactionStream: ~Copyable {
         var i = range.lowerBound
         while i < range.upperBound {
             if text[i] == .escape,
-                case .sequence(let length) = scanner.element(text, at: i, atomStart: i, isFinal: true),
+                case .sequence(let length) = scanner.element(text, at: i, isFinal: true),
                 i + length <= range.upperBound
             {
                 sink.write(text.raw(i..<(i + length)))

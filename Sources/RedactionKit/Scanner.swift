@@ -38,14 +38,9 @@ final class Scanner {
 
     private static let candidateCapacity = 2 * Int(PM_MINIMUM_CAPACITY)
 
-    /// Whether each byte may stand within a placeholder of ours.
-    private let placeholderBytes: [Bool]
-
     init(
-        rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil,
-        template: PlaceholderTemplate = .standard
+        rules: CompiledRules, limits: Limits, kernel: Int32 = pm_best_kernel(), path: String? = nil
     ) {
-        placeholderBytes = template.bytes
         self.rules = rules
         self.limits = limits
         self.kernel = kernel
@@ -136,18 +131,6 @@ final class Scanner {
         return pattern
     }
 
-    /// Whether `index` lies in a placeholder of ours, whose words announce nothing.
-    func isInsidePlaceholder(_ text: Text, _ index: Int) -> Bool {
-        var i = index - 1
-        let floor = max(0, index - PlaceholderTemplate.maximumLength)
-        while i >= floor {
-            if text[i] == UInt8(ascii: "[") { return text.has("[REDACTED", at: i) }
-            guard placeholderBytes[Int(text[i])] else { return false }
-            i -= 1
-        }
-        return false
-    }
-
     func noteExhausted(_ rule: Int) { exhausted.insert(rule) }
 
     // MARK: - Token runs
@@ -158,10 +141,9 @@ final class Scanner {
         var start = start
         var end = end
         var flags = flags
-        if start == scanStart, start > pass.pieceStart {
+        if start == scanStart, start > pass.pieces.run {
             // The run may begin before what was scanned.
-            let floor = max(pass.pieceStart, start - limits.run)
-            while start > floor, text[start - 1].isToken { start -= 1 }
+            while start > pass.pieces.run, text[start - 1].isToken { start -= 1 }
             flags = UInt8(PM_RUN_ALL.rawValue)
         }
         while end < text.count, text[end].isToken { end += 1 }
@@ -185,14 +167,10 @@ final class Scanner {
             if let rule = cutRule {
                 // The token fills the piece: the rest of the run belongs to it.
                 cutRule = nil
-                pass.add((pieceEnd - 1)..<end, rule: rule, reason: .limit)
-                if !pass.isComplete(at: end), pass.open == nil {
-                    pass.open = Opening(construct: .run(rule: rule), start: pieceEnd - 1, end: end)
-                }
+                pass.addRest((pieceEnd - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
                 return
             }
             piece += limits.run - limits.overlap
-            pass.pieceStart = piece
         }
         // Two dots end a run even if more of it may come, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
         var from = piece
@@ -217,8 +195,7 @@ final class Scanner {
         guard index >= pass.innerEnd else { return }
         let text = pass.text
         var start = index
-        let floor = max(pass.pieceStart, index - limits.run)
-        while start > floor, text[start - 1].isToken { start -= 1 }
+        while start > pass.pieces.run, text[start - 1].isToken { start -= 1 }
         var end = index
         while end < text.count, text[end].isToken { end += 1 }
         pass.innerEnd = end
@@ -275,12 +252,9 @@ final class Scanner {
     }
 
     /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape.
-    ///
-    /// What stands right behind a placeholder stood right behind a secret, and began no token then.
     @inline(__always)
     func isBoundary(_ text: Text, _ index: Int, _ unitStart: Int) -> Bool {
-        if index > unitStart { return !text[index - 1].isAlnum }
-        return text.at(index - 1) != UInt8(ascii: "]") || !isInsidePlaceholder(text, index - 1)
+        index == unitStart || !text[index - 1].isAlnum
     }
 
     /// Every match of a token rule in a unit.

@@ -3,7 +3,8 @@ internal import CPrefilter
 /// Encoded text, decoded and scanned again: escapes, base64, hexadecimal, UTF-16.
 ///
 /// Each view maps offsets back, so that the *encoded* span is redacted. Nested views are bounded by `Limits.nesting`,
-/// and each decodes to no more bytes than it was given.
+/// and each decodes to no more bytes than it was given. What touches a placeholder is not decoded: it touched a secret,
+/// and was looked at together with it.
 extension Scanner {
     /// A decoded text and where each of its bytes came from.
     struct View {
@@ -30,12 +31,6 @@ extension Scanner {
             ends.append(Int32(truncatingIfNeeded: end))
         }
 
-        mutating func removeAll() {
-            bytes.removeAll(keepingCapacity: true)
-            starts.removeAll(keepingCapacity: true)
-            ends.removeAll(keepingCapacity: true)
-        }
-
         /// Where the bytes from `start` to `end` came from.
         func source(_ start: Int, _ end: Int) -> Range<Int> {
             switch map {
@@ -46,22 +41,26 @@ extension Scanner {
         }
     }
 
-    /// Scans a view and adds what is found, mapped back.
-    private func scanView(_ view: borrowing View, _ pass: inout Pass, reason: Reason) {
-        guard view.bytes.count >= Self.minimumView else { return }
+    /// Scans a view and adds what is found, mapped back, from `clip` on. Returns the rule of a secret that reaches the view's end.
+    @discardableResult
+    private func scanView(_ view: borrowing View, _ pass: inout Pass, reason: Reason, clip: Int = 0) -> Int? {
+        guard view.bytes.count >= Self.minimumView else { return nil }
         let saved = searchedTo
+        var last: Int?
         view.bytes.withUnsafeBufferPointer { bytes in
-            var inner = Pass(
-                text: Text(base: bytes.baseAddress!, count: bytes.count), lower: 0, isFinal: true, depth: pass.depth + 1
-            )
+            var inner = pass.inner(Text(base: bytes.baseAddress!, count: bytes.count))
             scan(&inner)
             for span in inner.spans {
+                let source = view.source(span.start, span.end)
+                guard source.upperBound > clip else { continue }
+                if span.end == bytes.count { last = span.rule }
                 pass.add(
-                    view.source(span.start, span.end), rule: span.rule, confidence: span.confidence,
+                    max(source.lowerBound, clip)..<source.upperBound, rule: span.rule, confidence: span.confidence,
                     reason: span.reason == .checksum ? .checksum : reason)
             }
         }
         searchedTo = saved
+        return last
     }
 
     /// Shortest decoded text worth scanning, in bytes: a short mail address.
@@ -69,183 +68,58 @@ extension Scanner {
 
     // MARK: - Escapes
 
-    /// One element of an atom: what it decodes to and how long it is encoded. Nil: a delimiter.
-    enum Element {
-        /// A byte that stands for itself.
-        case plain(UInt8)
-        /// An escape of a character; UTF-8 of it.
-        case escaped(UInt32, length: Int)
-        /// A control sequence, which stands for nothing.
-        case sequence(length: Int)
-        /// A letter beyond ASCII, of this many bytes.
-        case letter(length: Int)
-        /// The text ends inside an escape.
-        case incomplete
-        case delimiter
-    }
-
-    /// The element at `index` of an atom that began at `atomStart`.
-    func element(_ text: Text, at index: Int, atomStart: Int, isFinal: Bool) -> Element {
-        let byte = text[index]
-        if byte.isToken { return .plain(byte) }
-        let left = text.count - index
-        switch byte {
-        case UInt8(ascii: "%"):
-            // `45%` is a percentage: a number of at most four characters before the sign begins no escape.
-            if index - atomStart <= 4, index > atomStart,
-                (atomStart..<index).allSatisfy({ text[$0].isDigit || text[$0] == UInt8(ascii: ".") })
-            {
-                return .delimiter
-            }
-            if left >= 3 {
-                guard text[index + 1].isHex, text[index + 2].isHex else { return .delimiter }
-                return .escaped(UInt32(text[index + 1].hexValue) << 4 | UInt32(text[index + 2].hexValue), length: 3)
-            }
-            if !isFinal, left == 1 || text[index + 1].isHex { return .incomplete }
-            return .delimiter
-        case .backslash:
-            var i = index
-            while i < text.count, text[i] == .backslash, i - index < 4 { i += 1 }
-            guard i < text.count else { return isFinal ? .delimiter : .incomplete }
-            let digits: Int
-            switch text[i] {
-            case UInt8(ascii: "/"): return .escaped(UInt32(text[i]), length: i + 1 - index)
-            case UInt8(ascii: "u"): digits = 4
-            case UInt8(ascii: "U"): digits = 8
-            case UInt8(ascii: "x"): digits = 2
-            case UInt8(ascii: "0")...UInt8(ascii: "3"):
-                guard i + 3 <= text.count else { return isFinal ? .delimiter : .incomplete }
-                var value: UInt32 = 0
-                for j in i..<(i + 3) {
-                    guard text[j] &- 0x30 < 8 else { return .delimiter }
-                    value = value << 3 | UInt32(text[j] - 0x30)
-                }
-                return .escaped(value, length: i + 3 - index)
-            default: return .delimiter
-            }
-            var value: UInt32 = 0
-            for j in (i + 1)..<(i + 1 + digits) {
-                guard j < text.count else { return isFinal ? .delimiter : .incomplete }
-                guard text[j].isHex else { return .delimiter }
-                value = value << 4 | UInt32(text[j].hexValue)
-            }
-            return .escaped(value, length: i + 1 + digits - index)
-        case UInt8(ascii: "&"):
-            var i = index + 1
-            let limit = min(text.count, index + 10)
-            while i < limit, text[i].isAlnum || (i == index + 1 && text[i] == UInt8(ascii: "#")) { i += 1 }
-            if i == text.count, i < index + 10 { return isFinal ? .delimiter : .incomplete }
-            guard i < limit, text[i] == UInt8(ascii: ";"), let value = entity(text, (index + 1)..<i) else {
-                return .delimiter
-            }
-            return .escaped(value, length: i + 1 - index)
-        case .escape:
-            guard left >= 2 else { return isFinal ? .delimiter : .incomplete }
-            guard text[index + 1] == UInt8(ascii: "[") else { return .delimiter }
-            // A placeholder of ours is none, whatever a terminal makes of it.
-            if text.has("[REDACTED", at: index + 1) { return .delimiter }
-            if !isFinal, left > 2, text.isCut("[REDACTED", at: index + 1) { return .incomplete }
-            var i = index + 2
-            while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < 32 { i += 1 }
-            guard i < text.count else { return isFinal ? .delimiter : .incomplete }
-            return text[i] >= 0x40 && text[i] < 0x7f ? .sequence(length: i + 1 - index) : .delimiter
-        case 0x80...:
-            if let length = letterLength(text, at: index) { return .letter(length: length) }
-            if !isFinal, left < 3, byte >= 0xC3, byte <= 0xED { return .incomplete }
-            return .delimiter
-        default: return .delimiter
-        }
-    }
-
-    /// Value of a character reference without `&` and `;` (HTML, 13.5: the few names that stand for ASCII).
-    private func entity(_ text: Text, _ range: Range<Int>) -> UInt32? {
-        guard !range.isEmpty else { return nil }
-        if text[range.lowerBound] == UInt8(ascii: "#") {
-            let isHex = text.at(range.lowerBound + 1) | 0x20 == UInt8(ascii: "x")
-            let digits = (range.lowerBound + (isHex ? 2 : 1))..<range.upperBound
-            guard !digits.isEmpty, digits.lowerBound <= digits.upperBound else { return nil }
-            var value: UInt32 = 0
-            for i in digits {
-                guard isHex ? text[i].isHex : text[i].isDigit else { return nil }
-                value = value &* (isHex ? 16 : 10) &+ UInt32(text[i].hexValue)
-            }
-            return value
-        }
-        let names: [(StaticString, Character)] = [
-            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("commat", "@"), ("colon", ":"),
-            ("sol", "/"),
-            ("plus", "+"), ("equals", "="), ("period", "."), ("lowbar", "_"), ("dash", "-"), ("hyphen", "-"),
-            ("percnt", "%"),
-        ]
-        for (name, character) in names
-        where name.utf8CodeUnitCount == range.count && text.has(name, at: range.lowerBound) {
-            return UInt32(character.asciiValue!)
-        }
-        return nil
-    }
-
-    /// Bytes at which looking back for the beginning of an atom stops.
-    func isAtomByte(_ text: Text, at index: Int) -> Bool {
-        let byte = text[index]
-        if byte.isToken || byte >= 0x80 { return true }
-        switch byte {
-        case UInt8(ascii: "%"), .backslash, UInt8(ascii: "&"), .escape, UInt8(ascii: "#"), UInt8(ascii: ";"),
-            UInt8(ascii: "?"):
-            return true
-        case UInt8(ascii: "["): return text.at(index - 1) == .escape
-        default: return false
-        }
-    }
-
-    /// The escape at `index`: decodes the atom around it.
+    /// The escape at `index`: decodes the atoms of the word around it.
     func escape(_ pass: inout Pass, at index: Int) {
         if pass.text[index] == 0 { return wideText(&pass, at: index) }
-        guard pass.depth <= limits.nesting, index >= pass.atomEnd else { return }
+        guard pass.depth <= limits.nesting, index >= pass.wordEnd else { return }
         let text = pass.text
-        var start = index
-        let floor = max(pass.atomEnd, index - limits.value, pass.blockEnd <= index ? pass.blockEnd : 0)
-        while start > floor, isAtomByte(text, at: start - 1) { start -= 1 }
-
-        // Atoms from `start` on, until the one that holds `index` has ended.
-        var view = View()
-        var i = start
-        var atomStart = start
-        var hasEscape = false
-        let limit = min(text.count, index + limits.run)
-        while i < limit {
-            switch element(text, at: i, atomStart: atomStart, isFinal: pass.isFinal) {
-            case .plain(let byte):
-                view.append(byte, i, i + 1)
-                i += 1
-                continue
-            case .letter(let length):
-                for k in 0..<length { view.append(text[i + k], i, i + length) }
-                i += length
-                continue
-            case .escaped(let value, let length):
-                hasEscape = true
-                appendUTF8(value, &view, i, i + length)
-                i += length
-                continue
-            case .sequence(let length):
-                // A sequence at the beginning of an atom colours it; one in the middle is cut out of it.
-                if view.bytes.isEmpty { atomStart = i + length } else { hasEscape = true }
-                i += length
-                continue
-            case .incomplete:
-                pass.atomEnd = text.count  // `holdTail` holds the atom.
-                return
-            case .delimiter: break
+        let end = wordEnd(text, after: index)
+        pass.wordEnd = end
+        if end <= pass.lower, end < text.count { return }
+        var start = wordStart(text, before: index, floor: pass.pieces.word)
+        if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
+        forEachPiece(start, end, of: .word) { from, to, isCut in
+            if let rule = atoms(&pass, from, to, isCut: isCut) {
+                pass.addRest((to - 1)..<end, rule: rule, of: .stretch(.word, rule: rule))
+                return false
             }
-            if i > index { break }
-            view.removeAll()
-            hasEscape = false
-            i += 1
-            atomStart = i
+            return true
         }
-        pass.atomEnd = i
-        guard pass.isComplete(at: i) || i == limit else { return }
-        if hasEscape { scanView(view, &pass, reason: .decodedEscapes) }
+    }
+
+    /// Decodes the atoms of a piece of a word. Returns the rule of a secret that fills a piece to its end.
+    private func atoms(_ pass: inout Pass, _ start: Int, _ end: Int, isCut: Bool) -> Int? {
+        let isFinal = isCut || pass.isComplete(at: end)
+        let text = Text(base: pass.text.base, count: end)
+        var i = start
+        while i < end {
+            let atom = atom(text, at: i, isFinal: isFinal)
+            i = max(atom.next, i + 1)
+            guard atom.hasEscapes, atom.end > pass.lower, atom.end < end || isFinal,
+                !pass.touchesPlaceholder(atom.start..<atom.end)
+            else { continue }
+            var view = View()
+            var k = atom.start
+            while k < atom.end {
+                switch element(text, at: k, isFinal: isFinal) {
+                case .plain(let byte):
+                    view.append(byte, k, k + 1)
+                    k += 1
+                case .letter(let length):
+                    for j in 0..<length { view.append(text[k + j], k, k + length) }
+                    k += length
+                case .escaped(let value, let length):
+                    appendUTF8(value, &view, k, k + length)
+                    k += length
+                case .sequence(let length): k += length
+                case .incomplete, .delimiter: k = atom.end
+                }
+            }
+            let last = scanView(
+                view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end))
+            if isCut, atom.end == end, let last { return last }
+        }
+        return nil
     }
 
     private func appendUTF8(_ value: UInt32, _ view: inout View, _ start: Int, _ end: Int) {
@@ -264,6 +138,7 @@ extension Scanner {
     /// Decodes the stretches of a run that are base64 of text, at each of the four alignments.
     func base64(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
+        if pass.touchesPlaceholder(start..<end) { return }
         for phase in 0..<4 where start + phase < end {
             var i = start + phase
             var stretchEnd = i
@@ -301,6 +176,7 @@ extension Scanner {
     /// Decodes the stretches of a run that are hexadecimal of text.
     func hexadecimal(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
+        if pass.touchesPlaceholder(start..<end) { return }
         for phase in 0..<2 where start + phase < end {
             var i = start + phase
             var stretchEnd = i
@@ -328,34 +204,46 @@ extension Scanner {
         guard pass.depth <= limits.nesting, index >= pass.wideEnd else { return }
         let text = pass.text
         // A maximal stretch in which NUL and a printable byte alternate.
-        var start = index
-        let floor = max(pass.wideEnd, index - 2 * limits.value)
-        while start > floor, alternates(text, start - 1, start) { start -= 1 }
+        let start = wideStart(text, before: index, floor: pass.pieces.wide)
         var end = index + 1
-        let limit = min(text.count, start + 2 * limits.run)
-        while end < limit, alternates(text, end - 1, end) { end += 1 }
-        if end == text.count, !pass.isFinal, end < start + 2 * limits.run {
-            if end - start >= 4 { pass.holdFrom(start) }
-            pass.wideEnd = end
-            return
-        }
+        while end < text.count, alternates(text, end - 1, end) { end += 1 }
         pass.wideEnd = end
-        guard end - start >= 2 * Self.minimumWide else { return }
-        var view = View()
-        if text[start] == 0 {
-            var i = start
-            while i + 1 < end {
-                view.append(text[i + 1], i, i + 2)
+        if end <= pass.lower, end < text.count { return }
+        guard end - start >= 2 * Self.minimumWide, !isPlaceholderEdge(pass, start, end) else { return }
+        forEachPiece(start, end, of: .wide) { from, to, isCut in
+            // `holdTail` holds what is not complete.
+            guard isCut || pass.isComplete(at: end) && pass.isComplete(at: end - 1) else { return true }
+            // The first NUL of big-endian text stays, and what was released before its NUL came.
+            let first = from == start ? wideSecretStart(text, start) : from
+            var view = View()
+            var i = text[from] == 0 ? from + 1 : from
+            let width = text[from] == 0 ? 1 : 2
+            while i < to {
+                view.append(text[i], width == 1 ? max(from, i - 1) : i, min(i + width, to))
                 i += 2
             }
-        } else {
-            var i = start
-            while i < end {
-                view.append(text[i], i, min(i + 2, end))
-                i += 2
-            }
+            let last = scanView(view, &pass, reason: .decodedUTF16, clip: first)
+            guard isCut, let last else { return true }
+            pass.addRest((to - 1)..<end, rule: last, of: .stretch(.wide, rule: last))
+            return false
         }
-        scanView(view, &pass, reason: .decodedUTF16)
+    }
+
+    /// Where the stretch of alternating NULs around `index` begins.
+    func wideStart(_ text: Text, before index: Int, floor: Int) -> Int {
+        var start = max(index, floor)
+        while start > floor, alternates(text, start - 1, start) { start -= 1 }
+        return start
+    }
+
+    /// Where a secret in UTF-16 text that begins at `start` may begin: not at its first byte, unless a token may.
+    func wideSecretStart(_ text: Text, _ start: Int) -> Int {
+        text[start].isToken && !isLeadingPunctuation(text[start]) ? start : start + 1
+    }
+
+    /// Whether the stretch takes the bracket of a placeholder for a character of its own, or stands beside one.
+    private func isPlaceholderEdge(_ pass: Pass, _ start: Int, _ end: Int) -> Bool {
+        pass.touchesPlaceholder(start..<end) || pass.touchesPlaceholder((start + 1)..<(end - 1))
     }
 
     /// Whether exactly one of two neighbours is NUL and the other is printable ASCII or a tab.

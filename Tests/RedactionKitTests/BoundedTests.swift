@@ -1,3 +1,4 @@
+import RedactionFuzz
 import Testing
 
 @testable import RedactionKit

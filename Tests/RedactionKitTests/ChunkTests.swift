@@ -1,3 +1,4 @@
+import RedactionFuzz
 import Testing
 
 @testable import RedactionKit
@@ -63,16 +64,4 @@ func expectChunkInvariance(
     Issue.record(
         "\(what), cut at \(cut): \(show(small)) gives \(output) and not \(show(redactor.redact(small)))",
         sourceLocation: sourceLocation)
-}
-
-/// Cuts at distances between 1 byte and 4 KiB, short ones as often as long ones.
-func randomCuts(_ count: Int, seed: UInt64) -> [Int] {
-    var random = SplitMix(seed: seed)
-    var cuts: [Int] = []
-    var at = 0
-    while true {
-        at += 1 + random.below(1 << (1 + random.below(12)))
-        guard at < count else { return cuts }
-        cuts.append(at)
-    }
 }

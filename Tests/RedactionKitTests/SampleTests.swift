@@ -1,3 +1,4 @@
+import RedactionFuzz
 import RedactionRules
 import Testing
 

@@ -46,13 +46,16 @@ extension Scanner {
         if !pass.isFinal, text.at(end) == UInt8(ascii: ":"), text.isCut("[REDACTED", at: end + 1) {
             return pass.holdFrom(start)
         }
+        guard pass.isComplete(at: end) else { return pass.holdFrom(start) }
         guard let domainEnd = domain(text, index + 1, end) else { return }
         if isRemote(text, start, index, domainEnd) { return }
         pass.add(start..<domainEnd, rule: rule, confidence: 2, reason: .structure)
     }
 
     /// Start of the local part that ends at `index`, or nil if there is none.
-    private func localStart(_ text: Text, before index: Int) -> Int? {
+    ///
+    /// `isOpen`: more of it may follow, so that an apostrophe may stand at its end.
+    func localStart(_ text: Text, before index: Int, isOpen: Bool = false) -> Int? {
         let floor = max(0, index - Self.maximumLocalPart)
         if text.at(index - 1) == .quote { return quotedLocalStart(text, closing: index - 1) }
         var i = index
@@ -60,7 +63,7 @@ extension Scanner {
         loop: while i > floor {
             let byte = text[i - 1]
             if byte.isAlnum || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
-                || byte == UInt8(ascii: "%")
+                || byte == UInt8(ascii: "%") && isPercentEscape(text, i - 1)
             {
                 // ASCII letters continue a name of wide letters only the other way round: 姓名user@… is two words.
                 if sawWide { break }
@@ -68,7 +71,7 @@ extension Scanner {
             } else if byte == UInt8(ascii: ".") {
                 if text.at(i - 2) == UInt8(ascii: ".") || sawWide { break }
                 i -= 1
-            } else if byte == .apostrophe, i < index, text[i].isAlnum, text.at(i - 2).isLetter {
+            } else if byte == .apostrophe, i == index ? isOpen : text[i].isAlnum, text.at(i - 2).isLetter {
                 i -= 1
             } else if byte >= 0x80, let length = letterLength(text, endingAt: i) {
                 if length >= 3 {
@@ -92,6 +95,11 @@ extension Scanner {
         // `@user@host` is a handle, not an address; `=40`-style and `mailto:` prefixes are not part of it.
         if text.at(i - 1) == UInt8(ascii: "@") { return nil }
         return i
+    }
+
+    private func isPercentEscape(_ text: Text, _ index: Int) -> Bool {
+        if case .escaped = element(text, at: index, isFinal: true) { return true }
+        return false
     }
 
     /// `"quoted local"@`: at most 64 bytes on one line, opened where a word may begin (RFC 5321, 4.1.2).

@@ -37,17 +37,13 @@ extension Scanner {
                 range = range.lowerBound..<(range.upperBound - 1)
             }
         }
-        guard decide(text, name, value, range), !isInsidePlaceholder(text, name.start) else { return }
+        guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start),
+            !pass.followsPlaceholder(name.start)
+        else { return }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
-        if end == value.start + limits.value, end < text.count, !endsValue(text[end], quote: value.quote) {
-            // Over-long: up to its terminator it is one value.
-            var last = end
-            while last < text.count, !endsValue(text[last], quote: value.quote) { last += 1 }
-            pass.add(value.start..<last, rule: name.rule, confidence: 0, reason: .limit)
-            if last == text.count, !pass.isFinal {
-                pass.open = Opening(
-                    construct: .value(rule: name.rule, quote: value.quote), start: value.start, end: last)
-            }
+        // Over-long: up to its terminator it is one value.
+        if end == value.start + limits.value {
+            _ = addRest(&pass, from: value.start, limit: end, rule: name.rule, quote: value.quote)
         }
     }
 
@@ -57,10 +53,8 @@ extension Scanner {
         guard end < text.count, !endsValue(text[end], quote: quote) else { return false }
         var last = end
         while last < text.count, !endsValue(text[last], quote: quote) { last += 1 }
-        pass.add(start..<last, rule: rule, confidence: 0, reason: .limit)
-        if last == text.count, !pass.isFinal {
-            pass.open = Opening(construct: .value(rule: rule, quote: quote), start: start, end: last)
-        }
+        pass.add(start..<end, rule: rule, confidence: 0, reason: .limit)
+        pass.addRest(max(start, end - 1)..<last, rule: rule, of: .value(rule: rule, quote: quote))
         return true
     }
 
@@ -400,6 +394,8 @@ extension Scanner {
             value.quote = UInt8(ascii: "&")
             i += 6
         }
+        // An element's content ends where its closing tag begins.
+        if value.isElement, value.quote == 0 { value.quote = UInt8(ascii: "<") }
         value.start = i
         return i < text.count ? value : nil
     }
@@ -458,7 +454,7 @@ extension Scanner {
                 {
                     break
                 }
-                if byte == UInt8(ascii: "&"), !value.isElement { break }
+                if byte == UInt8(ascii: "&") { break }
                 if byte == UInt8(ascii: "%"), value.isPercentEncoded, isEncodedDelimiter(text, i) { break }
                 if byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
                     // A closing bracket ends the value unless it was opened in it.
@@ -475,7 +471,7 @@ extension Scanner {
                 i += 1
             }
         }
-        if i == text.count, i < start + limits.value, !pass.isFinal {
+        if !pass.isComplete(at: i) {
             pass.holdFrom(start)
             if value.quote == 0 { pass.longValueEnd = i }
             return nil

@@ -14,7 +14,7 @@ extension Scanner {
         let value = found.value_start..<found.value_end
         var context = found.context_start..<value.lowerBound
         var isWeak = found.is_weak != 0
-        let own = afterPlaceholders(text, context)
+        let own = afterPlaceholders(pass, context)
         if own != context {
             context = own
             let strength = pm_match_provider(
@@ -35,7 +35,7 @@ extension Scanner {
             else { return }
         }
         if announcesIdentifier(text, max(context.lowerBound, value.lowerBound - 28)..<value.lowerBound)
-            || Placeholders.isStandIn(text, value) || isInsidePlaceholder(text, value.lowerBound)
+            || Placeholders.isStandIn(text, value) || pass.isInsidePlaceholder(value.lowerBound)
         {
             return
         }
@@ -44,11 +44,11 @@ extension Scanner {
     }
 
     /// The part of `range` after the last placeholder of ours, whose words announce nothing.
-    private func afterPlaceholders(_ text: Text, _ range: Range<Int>) -> Range<Int> {
+    private func afterPlaceholders(_ pass: Pass, _ range: Range<Int>) -> Range<Int> {
         var i = range.upperBound
         while i > range.lowerBound {
             i -= 1
-            if text[i] == UInt8(ascii: "]"), isInsidePlaceholder(text, i) { return (i + 1)..<range.upperBound }
+            if pass.followsPlaceholder(i + 1) { return (i + 1)..<range.upperBound }
         }
         return range
     }
@@ -106,7 +106,7 @@ extension Scanner {
             if i < limit, text[i].isQuote { i += 1 }
             let start = i
             while i < text.count, i - start < limits.value, text[i].isBase64 || text[i] == UInt8(ascii: "=") { i += 1 }
-            if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+            if !pass.isComplete(at: i) { return start < text.count ? pass.holdFrom(start) : () }
             let range = start..<i
             guard i < text.count ? text[i].isWhitespace || text[i].isQuote || text[i] == UInt8(ascii: "}") : true else {
                 return
@@ -155,7 +155,7 @@ extension Scanner {
         let start = i + 1
         i = start
         while i < text.count, i - start < limits.value, text[i].isBase64url { i += 1 }
-        if i == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+        if !pass.isComplete(at: i) { return start < text.count ? pass.holdFrom(start) : () }
         let range = start..<i
         guard range.count >= Self.minimumMember, text.at(i) == .quote, Randomness.looksRandom(text.raw(range)) else {
             return
@@ -246,78 +246,4 @@ extension Scanner {
         }
         return true
     }
-
-    // MARK: - Numbers
-
-    /// Optional packs: cards, account numbers, addresses of machines, telephone numbers.
-    ///
-    /// Their rules are searched wherever digits stand, over stretches of the characters that numbers are written with.
-    func numbers(_ pass: inout Pass) {
-        let text = pass.text
-        var i = max(0, pass.lower - 64)
-        while i < text.count, i > 0, isNumberByte(text[i - 1]), i > pass.lower - 128 { i -= 1 }
-        while i < text.count {
-            guard isNumberByte(text[i]) else {
-                i += 1
-                continue
-            }
-            var end = i
-            var digits = 0
-            while end < text.count, isNumberByte(text[end]), end - i < Self.maximumNumber {
-                if text[end].isDigit { digits += 1 }
-                end += 1
-            }
-            if end == text.count, !pass.isFinal {
-                if let start = firstNumeral(text, i..<end) { pass.holdFrom(start) }
-                return
-            }
-            if digits >= 3 {
-                let base = max(0, i - 1)
-                let subject = text.raw(base..<min(text.count, end + 1))
-                for rule in rules.numbers {
-                    guard let pattern = pattern(of: rule) else { continue }
-                    var from = i - base
-                    while from < subject.count {
-                        guard pattern.firstMatch(in: subject, from: from, scratch: scratch) == .match,
-                            let whole = scratch.span(of: 0)
-                        else { break }
-                        let secret = secretSpan(rule, whole, groups: pattern.groupCount)
-                        let taken = accept(
-                            &pass, rule: rule, secret: (base + secret.lowerBound)..<(base + secret.upperBound),
-                            match: (base + whole.lowerBound)..<(base + whole.upperBound),
-                            line: base..<(base + subject.count))
-                        from = taken ? max(whole.upperBound, whole.lowerBound + 1) : whole.lowerBound + 1
-                    }
-                }
-            }
-            i = end
-        }
-    }
-
-    /// Start of the first word of a stretch that a number may begin with. Words of letters are let go: a prompt is one,
-    /// and the last word is held as a token run anyway.
-    private func firstNumeral(_ text: Text, _ range: Range<Int>) -> Int? {
-        var wordStart = range.lowerBound
-        var isHex = true
-        for i in range {
-            let byte = text[i]
-            if byte.isBlank {
-                wordStart = i + 1
-                isHex = true
-            } else if byte.isDigit || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "(") {
-                return wordStart
-            } else if byte == UInt8(ascii: ":"), isHex {
-                return wordStart  // `fe::`, an IPv6 address.
-            } else if !byte.isHex {
-                isHex = false
-            }
-        }
-        return nil
-    }
-
-    /// Longest stretch in which a number is looked for.
-    static let maximumNumber = 512
-
-    /// Letters belong to IBANs and IPv6 addresses.
-    private func isNumberByte(_ byte: UInt8) -> Bool { byte.isAlnum || " -.:()+".utf8.contains(byte) }
 }

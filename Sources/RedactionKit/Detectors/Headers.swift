@@ -28,11 +28,9 @@ extension Scanner {
         while end < limit {
             let byte = text[end]
             if byte == .lineFeed || byte == .carriageReturn || byte == value.quote { break }
-            if byte == .backslash,
-                text.at(end + 1) == value.quote || text.at(end + 1).isQuote || text.at(end + 1) == UInt8(ascii: "r")
-                    || text.at(end + 1) == UInt8(ascii: "n") || text.at(end + 1) == .backslash
-            {
-                break
+            if byte == .backslash {
+                if end + 1 == text.count, !pass.isFinal { return pass.holdFrom(i) }
+                if text.at(end + 1).isQuote || "rn\\".utf8.contains(text.at(end + 1)) { break }
             }
             // Parameters of a compound scheme may be quoted and separated; other credentials are one token (token68).
             if !isCompound,
@@ -43,7 +41,7 @@ extension Scanner {
             }
             end += 1
         }
-        if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
+        if !pass.isComplete(at: end) { return pass.holdFrom(i) }
         let isCut = end == i + limits.value
         let quote = isCompound && value.quote == 0 ? .lineFeed : value.quote
         if isCut, addRest(&pass, from: i, limit: end, rule: rule, quote: quote) { return }
@@ -65,7 +63,7 @@ extension Scanner {
         var end = i
         let limit = min(text.count, i + limits.value)
         while end < limit, text[end].isToken { end += 1 }
-        if end == text.count, end < i + limits.value, !pass.isFinal { return pass.holdFrom(i) }
+        if !pass.isComplete(at: end) { return pass.holdFrom(i) }
         let range = i..<end
         guard range.count >= 16, !Placeholders.isStandIn(text, range), Randomness.looksRandom(text.raw(range)) else {
             return
@@ -103,7 +101,7 @@ extension Scanner {
             {
                 i += 1
             }
-            if i == text.count, i < value.start + limits.value, !pass.isFinal { return pass.holdFrom(start) }
+            if !pass.isComplete(at: i) { return pass.holdFrom(start) }
             if i == value.start + limits.value, addRest(&pass, from: start, limit: i, rule: rule, quote: end) { return }
             if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
             isFirst = false
@@ -197,7 +195,7 @@ extension Scanner {
                 quote.isQuote
                     ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote
             { end += 1 }
-            if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+            if !pass.isComplete(at: end) { return start < text.count ? pass.holdFrom(start) : () }
             if end == start + limits.value,
                 addRest(&pass, from: start, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
             {
@@ -224,7 +222,7 @@ extension Scanner {
         let start = i + 1
         var end = start
         while end < text.count, end - start < limits.value, text[end] != text[i], text[end] != .lineFeed { end += 1 }
-        if end == text.count, !pass.isFinal { return start < text.count ? pass.holdFrom(start) : () }
+        if !pass.isComplete(at: end) { return start < text.count ? pass.holdFrom(start) : () }
         if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: text[i]) { return }
         let range = start..<end
         if range.count >= 3, !Placeholders.isTemplate(text, range) {
@@ -270,7 +268,7 @@ extension Scanner {
                 if text[end] == UInt8(ascii: ":"), colon < 0 { colon = end }
                 end += 1
             }
-            if end == text.count, !pass.isFinal {
+            if !pass.isComplete(at: end) {
                 if colon >= 0 { pass.holdFrom(colon + 1) }
                 return
             }

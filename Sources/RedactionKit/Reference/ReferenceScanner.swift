@@ -22,9 +22,8 @@ package struct ReferenceScanner {
         guard !bytes.isEmpty else { return [] }
         return bytes.withUnsafeBufferPointer { bytes in
             let text = Text(base: bytes.baseAddress!, count: bytes.count)
-            var pass = Pass(text: text, lower: 0, isFinal: true, depth: 0)
-            let scanner = Scanner(
-                rules: redactor.rules, limits: redactor.options.limits, path: path, template: redactor.options.template)
+            var pass = Pass(text: text, placeholderBytes: redactor.options.template.bytes)
+            let scanner = Scanner(rules: redactor.rules, limits: redactor.options.limits, path: path)
             let candidates = Candidates(rules: redactor.rules, knownValues: redactor.options.knownValues)
             scanner.examiner = { candidates.examine($1.text, &$1, $0) }
             scanner.scan(&pass)
@@ -41,7 +40,7 @@ package struct ReferenceScanner {
             // Of the spans that begin here, the surest and then the longest gives its name.
             guard
                 let first = spansAt[index]?.min(by: {
-                    ($1.confidence, $1.end, $0.rule) < ($0.confidence, $0.end, $1.rule)
+                    ($1.rank, $1.end, $0.rule) < ($0.rank, $0.end, $1.rule)
                 })
             else {
                 result.append(text[index])
@@ -204,7 +203,7 @@ private final class Candidates {
             if let rule = scanner.cutRule {
                 // A token fills the piece: what follows it in the run is the rest of it.
                 scanner.cutRule = nil
-                pass.add((piece + limits.run - 1)..<end, rule: rule, reason: .limit)
+                pass.addRest((piece + limits.run - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
                 return
             }
             piece += limits.run - limits.overlap

@@ -1,0 +1,303 @@
+/// Words: maximal stretches of bytes that can belong to a token, an address, or an escape of either.
+///
+/// What stands in a word is read by one lexer, from the word's first byte on: the detectors of encoded text and what is
+/// held back at the end of the text both ask it, so they cannot disagree, and where a pass began makes no difference.
+extension Scanner {
+    /// Whether the byte at `index` belongs to a word.
+    @inline(__always)
+    func isWordByte(_ text: Text, at index: Int) -> Bool {
+        let byte = text[index]
+        if byte.isToken || byte >= 0x80 { return true }
+        switch byte {
+        case UInt8(ascii: "%"), .backslash, UInt8(ascii: "&"), .escape, UInt8(ascii: "#"), UInt8(ascii: ";"),
+            UInt8(ascii: "?"):
+            return true
+        case UInt8(ascii: "["): return text.at(index - 1) == .escape && !text.has(Placeholders.mark, at: index)
+        default: return false
+        }
+    }
+
+    /// Where the word around `index` begins; not before `floor`.
+    func wordStart(_ text: Text, before index: Int, floor: Int) -> Int {
+        var start = max(index, floor)
+        while start > floor, isWordByte(text, at: start - 1) { start -= 1 }
+        return start
+    }
+
+    func wordEnd(_ text: Text, after index: Int) -> Int {
+        var end = index
+        while end < text.count, isWordByte(text, at: end) { end += 1 }
+        return end
+    }
+
+    // MARK: - Elements
+
+    /// One element of a word: what it decodes to and how long it is encoded.
+    enum Element {
+        /// A byte that stands for itself.
+        case plain(UInt8)
+        /// An escape of a character.
+        case escaped(UInt32, length: Int)
+        /// A control sequence, which stands for nothing.
+        case sequence(length: Int)
+        /// A letter beyond ASCII.
+        case letter(length: Int)
+        /// The text ends inside an escape.
+        case incomplete
+        /// Belongs to no token: punctuation, an escaped line end, an invalid byte.
+        case delimiter(length: Int)
+    }
+
+    /// The element at `index`; depends on it and on at most six bytes before it.
+    func element(_ text: Text, at index: Int, isFinal: Bool) -> Element {
+        let byte = text[index]
+        if byte.isToken { return .plain(byte) }
+        switch byte {
+        case UInt8(ascii: "%"):
+            if isPercentage(text, index) { return .delimiter(length: 1) }
+            return digits(text, from: index + 1, 2, prefix: 1, isFinal)
+        case .backslash: return backslash(text, at: index, isFinal: isFinal)
+        case UInt8(ascii: "&"):
+            var i = index + 1
+            let limit = min(text.count, index + Self.maximumEntity)
+            while i < limit, text[i].isAlnum || (i == index + 1 && text[i] == UInt8(ascii: "#")) { i += 1 }
+            if i == text.count, i < index + Self.maximumEntity { return unfinished(isFinal) }
+            guard i < limit, text[i] == UInt8(ascii: ";"), let value = entity(text, (index + 1)..<i) else {
+                return .delimiter(length: 1)
+            }
+            return .escaped(value, length: i + 1 - index)
+        case .escape: return sequence(text, at: index, isFinal: isFinal)
+        case 0x80...:
+            if let length = letterLength(text, at: index) { return .letter(length: length) }
+            let wanted = byte < 0xC3 || byte > 0xED ? 0 : byte < 0xE0 ? 2 : 3
+            if index + wanted > text.count, !isFinal, text.at(index + 1) & 0xC0 == 0x80 || index + 1 == text.count {
+                return .incomplete
+            }
+            return .delimiter(length: 1)
+        default: return .delimiter(length: 1)
+        }
+    }
+
+    /// Longest character reference that is read, in bytes.
+    private static let maximumEntity = 10
+    /// Longest control sequence that is read, in bytes.
+    static let maximumSequence = 32
+
+    private func unfinished(_ isFinal: Bool) -> Element { isFinal ? .delimiter(length: 1) : .incomplete }
+
+    /// `45%` is a percentage: a number of at most four characters that begins a word begins no escape.
+    private func isPercentage(_ text: Text, _ index: Int) -> Bool {
+        var i = index
+        while i > 0, index - i < 5, text[i - 1].isDigit || text[i - 1] == UInt8(ascii: ".") { i -= 1 }
+        return i < index && index - i < 5 && (i == 0 || !isWordByte(text, at: i - 1))
+    }
+
+    /// A backslash, or several of them in a string within a string, and what it escapes (RFC 8259, 7; C17, 6.4.4.4).
+    private func backslash(_ text: Text, at index: Int, isFinal: Bool) -> Element {
+        var i = index
+        while i < text.count, text[i] == .backslash, i - index < 4 { i += 1 }
+        guard i < text.count else { return unfinished(isFinal) }
+        switch text[i] {
+        case UInt8(ascii: "/"): return .escaped(UInt32(text[i]), length: i + 1 - index)
+        case UInt8(ascii: "u"): return digits(text, from: i + 1, 4, prefix: i + 1 - index, isFinal)
+        case UInt8(ascii: "U"): return digits(text, from: i + 1, 8, prefix: i + 1 - index, isFinal)
+        case UInt8(ascii: "x"): return digits(text, from: i + 1, 2, prefix: i + 1 - index, isFinal)
+        case UInt8(ascii: "0")...UInt8(ascii: "3"):
+            guard i + 3 <= text.count else { return unfinished(isFinal) }
+            var value: UInt32 = 0
+            for j in i..<(i + 3) {
+                guard text[j] &- 0x30 < 8 else { return .delimiter(length: 1) }
+                value = value << 3 | UInt32(text[j] - 0x30)
+            }
+            return .escaped(value, length: i + 3 - index)
+        case UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"): return .delimiter(length: i + 1 - index)
+        default: return .delimiter(length: 1)
+        }
+    }
+
+    /// The character that `count` hexadecimal digits from `start` on name, after `prefix` bytes.
+    private func digits(_ text: Text, from start: Int, _ count: Int, prefix: Int, _ isFinal: Bool) -> Element {
+        var value: UInt32 = 0
+        for i in start..<(start + count) {
+            guard i < text.count else { return unfinished(isFinal) }
+            guard text[i].isHex else { return .delimiter(length: 1) }
+            value = value << 4 | UInt32(text[i].hexValue)
+        }
+        return .escaped(value, length: prefix + count)
+    }
+
+    /// ESC `[`, parameters, a final byte (ECMA-48, 5.4). A placeholder of ours is none, whatever a terminal makes of it.
+    private func sequence(_ text: Text, at index: Int, isFinal: Bool) -> Element {
+        guard index + 1 < text.count else { return unfinished(isFinal) }
+        guard text[index + 1] == UInt8(ascii: "["), !text.has(Placeholders.mark, at: index + 1) else {
+            return .delimiter(length: 1)
+        }
+        if !isFinal, index + 2 < text.count, text.isCut(Placeholders.mark, at: index + 1) { return .incomplete }
+        var i = index + 2
+        while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < Self.maximumSequence { i += 1 }
+        guard i < text.count else { return unfinished(isFinal) }
+        return text[i] >= 0x40 && text[i] < 0x7f ? .sequence(length: i + 1 - index) : .delimiter(length: 1)
+    }
+
+    /// Value of a character reference without `&` and `;` (HTML, 13.5: the few names that stand for ASCII).
+    private func entity(_ text: Text, _ range: Range<Int>) -> UInt32? {
+        guard !range.isEmpty else { return nil }
+        if text[range.lowerBound] == UInt8(ascii: "#") {
+            let isHex = text.at(range.lowerBound + 1) | 0x20 == UInt8(ascii: "x")
+            let digits = (range.lowerBound + (isHex ? 2 : 1))..<range.upperBound
+            guard !digits.isEmpty, digits.lowerBound <= digits.upperBound else { return nil }
+            var value: UInt32 = 0
+            for i in digits {
+                guard isHex ? text[i].isHex : text[i].isDigit else { return nil }
+                value = value &* (isHex ? 16 : 10) &+ UInt32(text[i].hexValue)
+            }
+            return value
+        }
+        let names: [(StaticString, Character)] = [
+            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("commat", "@"), ("colon", ":"),
+            ("sol", "/"),
+            ("plus", "+"), ("equals", "="), ("period", "."), ("lowbar", "_"), ("dash", "-"), ("hyphen", "-"),
+            ("percnt", "%"),
+        ]
+        for (name, character) in names
+        where name.utf8CodeUnitCount == range.count && text.has(name, at: range.lowerBound) {
+            return UInt32(character.asciiValue!)
+        }
+        return nil
+    }
+
+    // MARK: - Atoms
+
+    /// What may be one token of a word, escapes included.
+    struct Atom {
+        /// After control sequences, which colour what follows them.
+        var start: Int
+        var end: Int
+        /// Where the next atom may begin.
+        var next: Int
+        /// It holds escapes, or control sequences in its middle.
+        var hasEscapes = false
+        /// End of its last letter beyond ASCII.
+        var lettersEnd = 0
+        /// Offset of an escape that the text cuts off.
+        var cut: Int?
+    }
+
+    /// The atom at `start`; it may be empty. `text` ends where the word does, or the piece of it that is looked at.
+    ///
+    /// Two dots end an atom, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
+    func atom(_ text: Text, at start: Int, isFinal: Bool) -> Atom {
+        var atom = Atom(start: start, end: start, next: start)
+        while atom.end < text.count {
+            switch element(text, at: atom.end, isFinal: isFinal) {
+            case .plain(let byte):
+                if byte == UInt8(ascii: "."), text.at(atom.end + 1) == byte, !holdsJWT(text, atom.start, atom.end) {
+                    atom.next = atom.end
+                    while atom.next < text.count, text[atom.next] == byte { atom.next += 1 }
+                    return atom
+                }
+                atom.end += 1
+            case .letter(let length):
+                atom.end += length
+                atom.lettersEnd = atom.end
+            case .escaped(_, let length):
+                atom.hasEscapes = true
+                atom.end += length
+            case .sequence(let length):
+                if atom.end == atom.start { atom.start += length } else { atom.hasEscapes = true }
+                atom.end += length
+            case .incomplete:
+                atom.cut = atom.end
+                atom.end = text.count
+                atom.next = atom.end
+                return atom
+            case .delimiter(let length):
+                atom.next = min(atom.end + length, text.count)
+                return atom
+            }
+        }
+        atom.next = atom.end
+        return atom
+    }
+
+    /// The first byte of an atom that a secret may begin with: punctuation that begins none is passed over.
+    func secretStart(_ text: Text, _ start: Int, _ end: Int) -> Int {
+        var start = start
+        while start < end, isLeadingPunctuation(text[start]) { start += 1 }
+        return start
+    }
+
+    // MARK: - Pieces
+
+    /// The pieces of the stretches that cross `released`, given those of an earlier place.
+    func pieces(_ text: Text, across released: Int, after earlier: Pieces) -> Pieces {
+        func start(_ kind: Pieces.Kind, _ floor: Int) -> Int {
+            var start = released
+            if kind == .wide { start = min(start, text.count - 1) }
+            while start > floor, continues(text, kind == .wide ? start : start - 1, kind) { start -= 1 }
+            return kind.piece(of: max(start, 0), beyond: released, limits)
+        }
+        var pieces = Pieces()
+        pieces.run = start(.run, earlier.run)
+        pieces.word = start(.word, earlier.word)
+        pieces.wide = start(.wide, earlier.wide)
+        return pieces
+    }
+
+    /// Whether the byte at `index` belongs to the stretch of the byte before it.
+    func continues(_ text: Text, _ index: Int, _ kind: Pieces.Kind) -> Bool {
+        switch kind {
+        case .run: text[index].isToken
+        case .word: isWordByte(text, at: index)
+        case .wide: alternates(text, index - 1, index)
+        }
+    }
+
+    /// Calls `body` with each piece of a stretch, the last of which reaches its end, until `body` returns false.
+    func forEachPiece(
+        _ start: Int, _ end: Int, of kind: Pieces.Kind, _ body: (_ start: Int, _ end: Int, _ isCut: Bool) -> Bool
+    ) {
+        let size = kind.size(limits)
+        var piece = start
+        while end - piece > size {
+            guard body(piece, piece + size, true) else { return }
+            piece += kind.step(limits)
+        }
+        _ = body(piece, end, false)
+    }
+}
+
+/// Where the pieces begin in which over-long stretches are examined.
+///
+/// A token run, a word and a UTF-16 text of any length are looked at in overlapping pieces that are counted from the
+/// stretch's first byte. These are the first pieces that hold an undecided byte; nothing is followed back beyond them.
+struct Pieces: Equatable {
+    enum Kind {
+        case run, word, wide
+
+        func size(_ limits: Limits) -> Int { self == .wide ? 2 * limits.run : limits.run }
+        func step(_ limits: Limits) -> Int { size(limits) - (self == .wide ? 2 * limits.overlap : limits.overlap) }
+
+        /// The first piece of the stretch at `start` that reaches beyond `released`.
+        func piece(of start: Int, beyond released: Int, _ limits: Limits) -> Int {
+            let excess = released - size(limits) - start
+            return excess < 0 ? start : start + (excess / step(limits) + 1) * step(limits)
+        }
+    }
+
+    var run = 0
+    var word = 0
+    var wide = 0
+
+    init(at index: Int = 0) { (run, word, wide) = (index, index, index) }
+
+    var first: Int { min(run, word, wide) }
+
+    func moved(by distance: Int) -> Pieces {
+        var result = self
+        result.run = max(0, run - distance)
+        result.word = max(0, word - distance)
+        result.wide = max(0, wide - distance)
+        return result
+    }
+}
