@@ -4,6 +4,9 @@ package enum Encoding: String, CaseIterable, Sendable {
         jsonString, jsonTwice, entities, entitiesHex,
         utf16LE, utf16BE, colored, quotedPrintable
 
+    /// Those that the engine undoes.
+    package static let undone = allCases.filter { $0 != .quotedPrintable }
+
     package func apply(_ bytes: [UInt8], _ random: inout SplitMix) -> [UInt8] {
         func some(_ each: (UInt8) -> String) -> [UInt8] {
             bytes.flatMap { random.chance() ? Array(each($0).utf8) : [$0] }

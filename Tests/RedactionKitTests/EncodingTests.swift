@@ -9,12 +9,12 @@ struct EncodingTests {
     private static let token = Array(("gh" + "p_q3vgy3iyzcAcaoFRo6RfNKImHfZLMe0H0H36").utf8)
     private let mark = Array("[REDACTED:github-pat]".utf8)
 
-    @Test(arguments: Encoding.allCases)
+    @Test(arguments: Encoding.undone)
     func `every byte encoded`(encoding: Encoding) {
         check(encoding.apply(Self.token), encoding, encoding.rawValue)
     }
 
-    @Test(arguments: Encoding.allCases)
+    @Test(arguments: Encoding.undone)
     func `some bytes encoded`(encoding: Encoding) {
         for seed in 0..<8 as Range<UInt64> {
             var random = SplitMix(seed: seed)
@@ -50,7 +50,7 @@ struct EncodingTests {
         return false
     }
 
-    @Test(arguments: Encoding.allCases, Encoding.allCases)
+    @Test(arguments: Encoding.undone, Encoding.undone)
     func `nested twice`(inner: Encoding, outer: Encoding) {
         // A colour inside an encoding is text that no terminal shows, and NUL in base64 of UTF-16 is no text.
         if inner == .colored, outer != .colored { return }
