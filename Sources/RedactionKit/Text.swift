@@ -121,6 +121,16 @@ extension UInt8 {
     /// May stand in an identifier of a program or configuration file.
     @inline(__always) var isIdentifier: Bool { isAlnum || self == UInt8(ascii: "_") }
 
+    /// Begins no secret when it begins a run (`pm_unit_start`).
+    var isLeadingPunctuation: Bool {
+        switch self {
+        case UInt8(ascii: "="), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"),
+            UInt8(ascii: "+"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
     /// Value of a hexadecimal digit; call for `isHex` only.
     @inline(__always) var hexValue: UInt8 { isDigit ? self - 0x30 : (self | 0x20) - 0x57 }
 

@@ -238,7 +238,7 @@ extension Scanner {
 
     /// Where a secret in UTF-16 text that begins at `start` may begin: not at its first byte, unless a token may.
     func wideSecretStart(_ text: Text, _ start: Int) -> Int {
-        text[start].isToken && !isLeadingPunctuation(text[start]) ? start : start + 1
+        text[start].isToken && !text[start].isLeadingPunctuation ? start : start + 1
     }
 
     /// Whether the stretch takes the bracket of a placeholder for a character of its own, or stands beside one.

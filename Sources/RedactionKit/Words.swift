@@ -223,7 +223,7 @@ extension Scanner {
     /// The first byte of an atom that a secret may begin with: punctuation that begins none is passed over.
     func secretStart(_ text: Text, _ start: Int, _ end: Int) -> Int {
         var start = start
-        while start < end, isLeadingPunctuation(text[start]) { start += 1 }
+        while start < end, text[start].isLeadingPunctuation { start += 1 }
         return start
     }
 
