@@ -1,4 +1,5 @@
 internal import CPrefilter
+internal import RedactionFuzz
 internal import Testing
 
 @testable internal import RedactionKit
