@@ -126,12 +126,12 @@ struct LeakTests {
 
     @Test(arguments: [
         (
-            "GET /p?private_token=<cut>Zq3x8Lm2Vb7Rt5&x=1 {\"ok\":true}",
-            "GET /p?private_token=[REDACTED:generic-api-key]&x=1 {\"ok\":true}"
+            "GET /p?access_token=<cut>Zq3x8Lm2Vb7Rt5&x=1 {\"ok\":true}",
+            "GET /p?access_token=[REDACTED:generic-api-key]&x=1 {\"ok\":true}"
         ),
         (
-            "{\"u\":\"/p?private_token=<cut>Zq3x8Lm2Vb7Rt5\",\"ok\":true}",
-            "{\"u\":\"/p?private_token=[REDACTED:generic-api-key]\",\"ok\":true}"
+            "{\"u\":\"/p?access_token=<cut>Zq3x8Lm2Vb7Rt5\",\"ok\":true}",
+            "{\"u\":\"/p?access_token=[REDACTED:generic-api-key]\",\"ok\":true}"
         ),
         ("token_id= total=123.456", "token_id= total=123.456"), ("token= total=123.456", "token= total=123.456"),
     ])
