@@ -23,6 +23,8 @@ package final class FollowedFile {
     private var head: [UInt8] = []
     /// The last bytes before `offset`.
     private var tail: [UInt8] = []
+    /// When the file was written last, as far as was seen.
+    private var touched = timespec()
     /// When a byte was read last, or the file was found to have lost its name.
     private var lastByte = Clock.now
     /// Files that got the name since, the oldest first: several, when it rotates faster than its end is known.
@@ -54,7 +56,10 @@ package final class FollowedFile {
         guard descriptor >= 0 || open() else { return [] }
         var now = stat()
         guard fstat(descriptor, &now) == 0 else { throw Failure(.input, "\(path.text): \(Diagnostics.reason(errno))") }
-        if now.st_size < offset || (now.st_size > offset && !isSame(descriptor)) {
+        // A file may be cut and have grown again since, to any size.
+        let isTouched = now.st_mtim.tv_sec != touched.tv_sec || now.st_mtim.tv_nsec != touched.tv_nsec
+        touched = now.st_mtim
+        if now.st_size < offset || isTouched && !isSame(descriptor) {
             wasTruncated()
             return try next()
         }

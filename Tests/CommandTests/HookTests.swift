@@ -23,7 +23,7 @@ internal import Testing
 
     // MARK: Rotation
 
-    @Test(arguments: ["create 0600"])
+    @Test(arguments: ["copytruncate", "create 0600"])
     func `a file that logrotate rotates is read once, whole and in order`(mode: String) throws {
         guard let logrotate = try Self.peer("/usr/sbin/logrotate") else { return }
         let log = directory.path + "/app.log"

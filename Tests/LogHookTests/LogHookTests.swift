@@ -221,6 +221,20 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
         #expect(file.takeWarnings().isEmpty)
     }
 
+    @Test func `a file that was cut and has grown to the same size is known to be another`() throws {
+        let place = Place()
+        place.append("one\n")
+        let file = FollowedFile(place.log, skipsOld: false)
+        #expect(try drain(file) == "one\n")
+        place.append("two\n")
+        place.append("one\ntwo\n", to: "log.1")
+        // Times of files have the resolution of the kernel's clock.
+        usleep(20_000)
+        truncate(place.path + "/log", 0)
+        place.append("new\n")
+        #expect(try drain(file) == "two\nnew\n")
+    }
+
     @Test func `a file that was cut without a copy is told`() throws {
         let place = Place()
         place.append("one\ntwo\n")
