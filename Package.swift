@@ -177,7 +177,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "RedactionFuzz", "SealingFuzz", "RunFuzz", "RuleFiles", "TerminalText", "ScrubReports", "Compression",
-                "CommandSupport", "JSONText",
+                "CommandSupport", "JSONText", "LogHook", "Pipelines", "SecretNames",
                 "RedactionKit", "RedactionRules",
             ],
             path: "Fuzz/FuzzTargets", swiftSettings: swift),

@@ -1,7 +1,10 @@
+internal import LogHook
+internal import Pipelines
 package import RedactionFuzz
 internal import RuleFiles
 internal import RunFuzz
 internal import SealingFuzz
+internal import SecretNames
 internal import TerminalText
 
 /// An entry point of a fuzzer: takes any bytes, must not trap by itself, and traps when an invariant is broken.
@@ -30,6 +33,11 @@ package enum FuzzTargets {
             },
             FuzzTarget(name: "terminal-text") { bytes in
                 fuzzTerminalText(bytes.withUnsafeBufferPointer { Array($0) })
+            },
+            FuzzTarget(name: "pipeline-file") { bytes in fuzzPipeline(bytes.withUnsafeBufferPointer { Array($0) }) },
+            FuzzTarget(name: "env-file") { bytes in fuzzDotEnvFile(bytes.withUnsafeBufferPointer { Array($0) }) },
+            FuzzTarget(name: "journal-export") { bytes in
+                fuzzJournalExport(bytes.withUnsafeBufferPointer { Array($0) })
             },
             FuzzTarget(name: "report", run: ReportTarget.run),
         ]

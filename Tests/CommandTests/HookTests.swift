@@ -85,7 +85,13 @@ internal import Testing
         mkfifo(path, 0o600)
         let child = try Child(["hook", "--fifo", path])
         for text in ["one \(Samples.token)\n", "two\n"] {
-            let file = open(path, O_WRONLY)
+            // Without a reader this fails rather than waits.
+            var file: Int32 = -1
+            #expect(
+                wait {
+                    file = open(path, O_WRONLY | O_NONBLOCK)
+                    return file >= 0
+                })
             _ = Array(text.utf8).withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
             close(file)
         }
