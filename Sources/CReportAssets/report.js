@@ -12,7 +12,7 @@
 
   const reveal = (element) => {
     for (let node = element.parentElement; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-    element.scrollIntoView({ block: "center", behavior: "auto" });
+    element.scrollIntoView({ block: "center", behavior: "instant" });
   };
   const say = (text) => { count.textContent = text; };
   const mark = (element) => {
@@ -90,7 +90,7 @@
     let index = step > 0 ? phases.findIndex((element) => element.getBoundingClientRect().top > top)
       : phases.findLastIndex((element) => element.getBoundingClientRect().top < top - 20);
     index = index < 0 ? (step > 0 ? phases.length - 1 : 0) : index;
-    phases[index].scrollIntoView({ block: "start", behavior: "auto" });
+    phases[index].scrollIntoView({ block: "start", behavior: "instant" });
     phases[index].querySelector("summary").focus({ preventScroll: true });
   };
   const openAll = (open) => phases.forEach((element) => { element.open = open; });
