@@ -145,10 +145,14 @@ man: build server ## regenerate the manual pages
 	scripts/make-man.py $(server) < docs/man/pipemason-server.8.in > docs/man/pipemason-server.8
 
 .PHONY: check-man
-check-man: build server
+check-man: build ## hold the filter's manual page against its help
 	@scripts/make-man.py $(release) < docs/man/pipemason.1.in | diff docs/man/pipemason.1 - \
-		&& scripts/make-man.py $(server) < docs/man/pipemason-server.8.in | diff docs/man/pipemason-server.8 - \
-		|| { echo "the manual pages are not current: run make man" >&2; exit 1; }
+		|| { echo "the manual page is not current: run make man" >&2; exit 1; }
+
+.PHONY: check-man-server
+check-man-server: server ## hold the server's manual page against its help
+	@scripts/make-man.py $(server) < docs/man/pipemason-server.8.in | diff docs/man/pipemason-server.8 - \
+		|| { echo "the manual page is not current: run make man" >&2; exit 1; }
 
 .PHONY: install
 install: build link server ## install the programs under PREFIX, with manual pages, completions and systemd units
@@ -179,7 +183,7 @@ deb: build link server ## make Debian packages of both programs in .build/deb
 	scripts/make-deb.sh .build/stage .build/deb
 
 .PHONY: test-deb
-test-deb: deb ## install the packages, use them, remove them; needs root
+test-deb: deb check-man-server ## install the packages, use them, remove them; needs root
 	scripts/test-deb.sh .build/deb
 
 .PHONY: clean
