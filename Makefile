@@ -61,7 +61,12 @@ architecture: ## check imports against ARCHITECTURE.md
 
 .PHONY: unit-test
 unit-test: build peers ## run the test suites
-	PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_REQUIRE_PEERS=1 $(SWIFT) test --disable-xctest
+	$(test-suites) --skip '$(timed)'
+	$(test-suites) --skip-build --no-parallel --filter '$(timed)'
+
+# Suites that watch clocks, rates and the memory of their own process have the machine to themselves, one test after another.
+timed = ^(ServerKitTests|ServerLaunchTests|ServerWebTests|EgressKitTests)[.]
+test-suites = PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_REQUIRE_PEERS=1 $(SWIFT) test --disable-xctest
 
 .PHONY: peers
 peers: ## install the other implementations that the toolkit is tested against

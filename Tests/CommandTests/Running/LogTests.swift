@@ -72,8 +72,8 @@ internal import Testing
         child.closeInput()
         let start = Child.now
         var peaks: [Int] = []
-        while child.outputCount < Self.loud, Child.now - start < 600 {
-            _ = child.output(within: 0.2) { _ in false }
+        while child.isOpen, child.outputCount < Self.loud, Child.now - start < 600 {
+            child.collect(timeout: 200)
             peaks.append(child.peakMemory)
         }
         let seconds = Child.now - start

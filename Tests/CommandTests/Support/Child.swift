@@ -215,7 +215,7 @@ final class Child {
         closeInput()
         if channel >= 0 { close(channel) }
         channel = -1
-        while outputEnd >= 0 || errorEnd >= 0 { collect(timeout: 1000) }
+        while isOpen { collect(timeout: 1000) }
         var status: Int32 = 0
         while waitpid(id, &status, 0) < 0, errno == EINTR {}
         id = 0
@@ -224,6 +224,9 @@ final class Child {
             status: signal == 0 ? status >> 8 & 0xFF : 128 + signal, output: output,
             error: String(decoding: error, as: UTF8.self))
     }
+
+    /// Whether more may come out.
+    var isOpen: Bool { outputEnd >= 0 || errorEnd >= 0 }
 
     // MARK: Pipes
 
@@ -248,7 +251,7 @@ final class Child {
         [outputEnd, errorEnd].filter { $0 >= 0 }.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     }
 
-    private func collect(timeout: Int32) {
+    func collect(timeout: Int32) {
         var ready = collectable
         guard poll(&ready, nfds_t(ready.count), timeout) > 0 else { return }
         for entry in ready where entry.revents != 0 {
