@@ -207,9 +207,10 @@ package struct TenantMatrix: Sendable {
         return cells
     }
 
-    /// Headers in which the id that was asked for, which some repeat, has one name.
+    /// Headers in which the id that was asked for, which some repeat, has one name. What is no id (the version of an asset) is left.
     private static func neutral(_ headers: HTTPFields, _ id: String) -> [String] {
-        headers.map { field in
+        guard StoreRunID(id) != nil else { return headers.map { "\($0.name): \($0.value)" }.sorted() }
+        return headers.map { field in
             let parts = field.value.split(separator: id, omittingEmptySubsequences: false)
             return "\(field.name): \(parts.joined(separator: "ID"))"
         }.sorted()
