@@ -19,8 +19,17 @@ struct ReferenceTests {
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func `agrees on random texts`(seed: UInt64) {
-        withKnownIssue(isIntermittent: true) { check(seeds: (seed * 10)..<(seed * 10 + 10)) }
+        for one in (seed * 10)..<(seed * 10 + 10) {
+            if Self.open.contains(one) {
+                withKnownIssue { check(seeds: one..<one + 1) }
+            } else {
+                check(seeds: one..<one + 1)
+            }
+        }
     }
+
+    /// Seeds that still differ: passwords of URLs over their limit. All others must agree.
+    private static let open: Set<UInt64> = [58, 336]
 
     @Test(.tags(.slow), .enabled(if: runsSlowTests), arguments: 100..<200 as Range<UInt64>)
     func `agrees on many random texts`(seed: UInt64) {
