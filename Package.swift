@@ -10,14 +10,14 @@ let swift: [SwiftSetting] = [
 /// As above, and stored spans' lifetimes are written down: key bytes are lent, not copied.
 let lending = swift + [.enableExperimentalFeature("Lifetimes")]
 
-/// The filter is one static file that starts in milliseconds (see ARCHITECTURE.md, "Start-up").
-let staticExecutable: [LinkerSetting] = [
-    .unsafeFlags(
-        [
-            "-static-executable", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization",
-        ],
-        .when(platforms: [.linux], configuration: .release))
-]
+/// Release builds bring the Swift runtime along. The archives are those that the driver forgets behind Foundation's own.
+func linkedStatically(_ option: String) -> [LinkerSetting] {
+    [
+        .unsafeFlags(
+            [option, "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization"],
+            .when(platforms: [.linux], configuration: .release))
+    ]
+}
 
 let package = Package(
     name: "pipemason",
@@ -192,7 +192,9 @@ let package = Package(
                 "SealingCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: swift, linkerSettings: staticExecutable),
+            swiftSettings: swift,
+            // One file that starts in milliseconds (see ARCHITECTURE.md, "Start-up").
+            linkerSettings: linkedStatically("-static-executable")),
         .executableTarget(name: "rulegen", dependencies: ["RuleFiles", "RedactionRules"], swiftSettings: swift),
 
         // Tests.
@@ -290,9 +292,7 @@ if parts != "filter" {
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: swift,
-            linkerSettings: [
-                .unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release))
-            ]),
+            linkerSettings: linkedStatically("-static-stdlib")),
 
         .target(name: "ServerStore", dependencies: ["SealingKit", "TextEncodings"], swiftSettings: lending),
         .target(
