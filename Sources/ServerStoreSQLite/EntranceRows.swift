@@ -226,14 +226,6 @@ private let sessionQuery = """
     FROM sessions JOIN memberships USING (org_id, user_id) JOIN users USING (user_id)
     """
 
-extension Row {
-    fileprivate func session() throws -> Session {
-        Session(
-            id: try value("session_id"), user: try user(), created: try value("began"), expires: try value("expires"),
-            origin: SessionOrigin(address: try optional("address"), agent: try optional("agent")))
-    }
-}
-
 extension Database {
     /// The scope of a live session, with the role that its user has now.
     fileprivate func session(_ hash: TokenHash, address: String?, now: Timestamp) throws -> (Scope, Session)? {

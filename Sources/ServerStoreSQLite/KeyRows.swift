@@ -8,11 +8,7 @@ extension SQLiteStore {
         try await read("receipt key") { database in
             try Row.fetchOne(
                 database, sql: "SELECT * FROM receipt_keys WHERE org_id = ?", arguments: [scope.organization]
-            ).map { row in
-                ReceiptKey(
-                    id: try row.value("receipt_key_id"), publicKey: try row.blob("public_key"),
-                    sealed: try row.blob("sealed"), created: try row.value("created"))
-            }
+            ).map { try $0.receiptKey() }
         }
     }
 
@@ -47,12 +43,7 @@ struct SQLiteKeys: KeyRingStore {
         return try await store.read("keys") { database in
             try Row.fetchAll(
                 database, sql: "SELECT * FROM org_keys WHERE org_id = ? ORDER BY purpose, version", arguments: [id]
-            ).map { row in
-                OrganizationKey(
-                    organization: organization, purpose: try row.word("purpose"), version: try row.value("version"),
-                    id: try row.value("key_id"), state: try row.word("state"), created: try row.value("created"),
-                    wrapped: try row.blob("wrapped"))
-            }
+            ).map { try $0.organizationKey(of: organization) }
         }
     }
 
@@ -161,33 +152,9 @@ struct SQLiteKeys: KeyRingStore {
     }
 }
 
-/// A column of sealed values, next to a column `key_id` that says under which key.
-struct SealedColumn: Sendable {
-    let table: String
-    let column: String
-    let kind: RecordKind
-    /// SQL for the record's id: the table's name, then the row's.
-    let idExpression: String
-    /// The columns that `context` reads.
-    let keyColumns: String
-    let context: @Sendable (OrganizationID, Row) throws -> RecordContext
-
-    /// Sorted by table.
-    static let all: [SealedColumn] = [
-        SealedColumn(
-            table: "artifacts", column: "wrapped_key", kind: .key,
-            idExpression: "'artifacts/' || lower(hex(run_id)) || '/' || lower(hex(digest))",
-            keyColumns: "run_id, digest",
-            context: { organization, row in
-                try SealedPlace.artifactKey(organization, try row.value("run_id"), try row.blob("digest"))
-            }),
-        SealedColumn(
-            table: "receipt_keys", column: "sealed", kind: .field, idExpression: "'receipt_keys/' || receipt_key_id",
-            keyColumns: "receipt_key_id",
-            context: { organization, row in
-                try SealedPlace.receiptKey(organization, try row.value("receipt_key_id"))
-            }),
-    ]
-
-    static func of(record id: String) -> SealedColumn? { all.first { id.hasPrefix($0.table + "/") } }
+extension SealedColumn {
+    /// SQL for the record's id.
+    fileprivate var idExpression: String {
+        idExpression { name, form in form == .text ? name : "lower(hex(\(name)))" }
+    }
 }
