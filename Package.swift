@@ -302,6 +302,11 @@ if parts != "filter" {
             ],
             swiftSettings: lending),
 
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "ServerStorePostgres", dependencies: ["ServerStore", "SealingKit", "CPostgres"],
+            swiftSettings: lending),
+
         .target(
             name: "ServerKit",
             dependencies: [
@@ -321,8 +326,8 @@ if parts != "filter" {
         .target(
             name: "ServerLaunch",
             dependencies: [
-                "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit", "OpenSSLEngine", "RedactionKit",
-                "RedactionLogging", "RunModel", "JSONText", "TOMLText",
+                "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "SealingKit", "OpenSSLEngine",
+                "RedactionKit", "RedactionLogging", "RunModel", "JSONText", "TOMLText",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -362,6 +367,17 @@ if parts != "filter" {
         .testTarget(
             name: "ServerStoreSQLiteTests",
             dependencies: ["ServerStoreContract", "ServerStoreSQLite", "ServerStore"], swiftSettings: lending),
+        // A PostgreSQL server for the tests of a process, gone with it.
+        .target(
+            name: "PostgresTestSupport", dependencies: ["ServerStorePostgres"], path: "Tests/PostgresTestSupport",
+            swiftSettings: lending),
+        .testTarget(
+            name: "ServerStorePostgresTests",
+            dependencies: [
+                "PostgresTestSupport", "ServerStoreContract", "ServerStorePostgres", "ServerStore", "SealingKit",
+                "OpenSSLEngine",
+            ],
+            swiftSettings: lending),
         .target(name: "RawHTTP", path: "Tests/RawHTTP", swiftSettings: lending),
         // Ingest against raw inserts, and many watchers (docs/server.md, "What it costs").
         .executableTarget(

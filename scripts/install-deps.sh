@@ -16,6 +16,7 @@ need pkg-config command -v pkg-config
 need libpcre2-dev test -e /usr/include/pcre2.h
 need libssl-dev test -e /usr/include/openssl/evp.h
 need libsqlite3-dev test -e /usr/include/sqlite3.h
+need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
 need libseccomp-dev test -e /usr/include/seccomp.h
 need zlib1g-dev test -e /usr/include/zlib.h
 need libzstd-dev test -e /usr/include/zstd.h

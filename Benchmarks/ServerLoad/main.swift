@@ -54,6 +54,7 @@ func main() async throws {
 func makeCredentials(_ directory: URL, count: Int) async throws -> (tokens: [String], cookies: [String]) {
     let data = DataDirectory(path: directory.path)
     try data.prepare()
+    try data.prepareKeks(isEmpty: true)
     let keks = try data.keks()
     let store = try data.open()
     let plane = try ControlPlane(

@@ -1,9 +1,24 @@
 package import Logging
 package import ServerKit
+package import ServerStorePostgres
 
 extension ServerConfiguration {
     package var directory: String { text(.data) ?? "" }
     package var kekPath: String { text(.kekFile) ?? directory + "/kek" }
+
+    /// Where PostgreSQL is; nil when the database is a file in the directory.
+    package var postgres: PostgresAddress? {
+        guard let uri = text(.database), let address = try? PostgresAddress(uri) else { return nil }
+        return text(.databasePasswordFile).map { address.with(passwordFile: $0) } ?? address
+    }
+
+    package var databaseConnections: Int { text(.databaseConnections).flatMap { Int($0) } ?? PostgresStore.connections }
+
+    /// A setting as it may be shown: of a database's address everything but the password.
+    package func shown(_ setting: Setting) -> String {
+        guard setting == .database, let uri = text(.database) else { return list(setting).joined(separator: " ") }
+        return PostgresAddress.withoutPassword(uri)
+    }
 
     /// Address and port to listen on.
     package var address: (host: String, port: Int) { Self.parse(address: text(.listen) ?? "") ?? ("127.0.0.1", 8080) }
@@ -52,6 +67,7 @@ extension ServerConfiguration {
 
     func check() throws(ConfigurationError) {
         guard text(.data) != nil else { throw fail(.data, "it is empty") }
+        try checkDatabase()
         guard Self.parse(address: text(.listen) ?? "") != nil else {
             throw fail(.listen, "it must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
         }
@@ -81,6 +97,22 @@ extension ServerConfiguration {
         }
         guard ["json", "text"].contains(text(.logFormat) ?? "") else {
             throw fail(.logFormat, Setting.logFormat.summary)
+        }
+    }
+
+    private func checkDatabase() throws(ConfigurationError) {
+        guard let connections = Int(text(.databaseConnections) ?? ""), (1...1000).contains(connections) else {
+            throw fail(.databaseConnections, "it must be a number from 1 to 1000")
+        }
+        guard let uri = text(.database) else { return }
+        guard let address = try? PostgresAddress(uri) else {
+            throw fail(.database, "it must be postgres://user@host:port/name, perhaps with libpq's parameters")
+        }
+        if address.holdsPassword, origin(.database).hasPrefix("--") {
+            throw fail(
+                .database,
+                "everybody on this machine can read the password in a flag; use database-password-file, or the variable"
+            )
         }
     }
 

@@ -1,9 +1,13 @@
 internal import Glibc
+internal import ServerStorePostgres
 package import TOMLText
 
 /// A setting of the server, with one name for its flag, its variable and its line in the file.
 package enum Setting: String, CaseIterable, Sendable {
     case data
+    case database
+    case databasePasswordFile = "database-password-file"
+    case databaseConnections = "database-connections"
     case kekFile = "kek-file"
     case listen
     case publicURL = "public-url"
@@ -27,7 +31,11 @@ package enum Setting: String, CaseIterable, Sendable {
 
     package var summary: String {
         switch self {
-        case .data: "The directory of the database."
+        case .data: "The directory of the database, or of the key file alone with PostgreSQL."
+        case .database:
+            "A PostgreSQL database for several servers: postgres://user@host/name; without it, a file in data."
+        case .databasePasswordFile: "The file of the database's password, in the form of .pgpass."
+        case .databaseConnections: "The most connections to PostgreSQL."
         case .kekFile: "The file of the keys that wrap all others; better not on the database's disk."
         case .listen: "Where to listen: address and port."
         case .publicURL: "Under which address browsers and runners reach the server."
@@ -79,7 +87,7 @@ package struct ServerConfiguration: Sendable {
     private static let defaults: [Setting: [String]] = [
         .data: ["/var/lib/pipemason-server"], .listen: ["127.0.0.1:8080"],
         .metricsReaders: ["127.0.0.0/8", "::1"], .firstOrganization: ["default"], .firstOwner: ["owner@" + "localhost"],
-        .logLevel: ["info"], .logFormat: ["json"],
+        .logLevel: ["info"], .logFormat: ["json"], .databaseConnections: [String(PostgresStore.connections)],
     ]
 
     private mutating func merge(_ file: (name: String, text: String)) throws(ConfigurationError) {

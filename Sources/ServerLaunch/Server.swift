@@ -10,7 +10,6 @@ internal import RedactionLogging
 package import SealingKit
 package import ServerKit
 internal import ServerStore
-internal import ServerStoreSQLite
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -62,10 +61,15 @@ package struct Server: Sendable {
         let lock = try directory.lock()
         defer { withExtendedLifetime(lock) {} }
         // Made now, at the first start, before there is a database that needs it.
-        _ = try directory.keks()
+        if directory.isEmbedded { try directory.prepareKeks(isEmpty: !directory.hasDatabase) }
         let store = try directory.open()
-        let plane = try makePlane(store, directory, metrics)
-        if let link = try await firstStart(plane) { announce("sign in once, within 15 minutes: \(link)") }
+        // Servers that start at once on an empty database make one organization, under the keys of the first.
+        let (plane, link) = try await store.exclusively {
+            try directory.prepareKeks(isEmpty: try await store.organizations().isEmpty)
+            let plane = try makePlane(store, directory, metrics)
+            return (plane, try await firstStart(plane))
+        }
+        if let link { announce("sign in once, within 15 minutes: \(link)") }
 
         let routes = plane.apiRoutes()
         addPages(routes)
@@ -96,7 +100,7 @@ package struct Server: Sendable {
     }
 
     private func makePlane(
-        _ store: SQLiteStore, _ directory: DataDirectory, _ metrics: PrometheusMetrics
+        _ store: any ControlPlaneStore, _ directory: DataDirectory, _ metrics: PrometheusMetrics
     ) throws -> ControlPlane {
         var settings = configuration.settings()
         settings.metricsText = { metrics.text() }
@@ -109,7 +113,11 @@ package struct Server: Sendable {
 
     /// Makes the first organization and its owner, if there is none; returns a link that signs the owner in.
     private func firstStart(_ plane: ControlPlane) async throws -> String? {
-        guard try await plane.store.organizations().isEmpty else { return nil }
+        if let known = try await plane.store.organizations().first {
+            // Another key file than that of the other servers is noticed here, and not at the first request.
+            try await plane.opensReceiptKey(.server(known.id))
+            return nil
+        }
         let owner = configuration.text(.firstOwner) ?? ""
         _ = try await plane.createOrganization(
             name: configuration.text(.firstOrganization) ?? "default", ownerEmail: owner)

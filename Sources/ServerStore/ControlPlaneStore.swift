@@ -15,6 +15,10 @@ public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore,
     /// one.
     var pollInterval: Duration? { get }
 
+    /// Does `body` while no other server of the same database does: for the first start.
+    func exclusively<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value
+    /// Ends what is under way, makes everything durable and closes. Blocks.
+    func close() throws
     /// Whether the store answers at all: for readiness.
     func ping() async throws
     /// Deletes what expired: sessions, links, pairing requests, invitations, and runs beyond their organization's

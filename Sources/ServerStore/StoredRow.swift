@@ -92,6 +92,10 @@ extension StoredRow {
             id: try value("user_id"), email: try value("email"), name: try value("name"), created: try value("created"))
     }
 
+    package func membership() throws -> Membership {
+        Membership(user: try user(), role: try word("role"), since: try value("since"))
+    }
+
     /// A session with its user; `began` is when the session was made, `created` when the user was.
     package func session() throws -> Session {
         Session(

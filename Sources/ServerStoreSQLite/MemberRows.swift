@@ -33,7 +33,7 @@ extension SQLiteStore {
                     WHERE org_id = ? ORDER BY email
                     """,
                 arguments: [scope.organization]
-            ).map(membership)
+            ).map { try $0.membership() }
         }
     }
 
@@ -46,7 +46,7 @@ extension SQLiteStore {
                     WHERE org_id = ? AND user_id = ?
                     """,
                 arguments: [scope.organization, user]
-            ).map(membership)
+            ).map { try $0.membership() }
         }
     }
 
@@ -116,10 +116,6 @@ extension SQLiteStore {
             return true
         }
     }
-}
-
-private func membership(_ row: Row) throws -> Membership {
-    Membership(user: try row.user(), role: try row.word("role"), since: try row.value("since"))
 }
 
 /// Throws, and so undoes the transaction, when the organization has no owner left.

@@ -55,6 +55,11 @@ public final class SQLiteStore: ControlPlaneStore {
         try await read("ping") { database in _ = try Int.fetchOne(database, sql: "SELECT 1") }
     }
 
+    /// The process that has the directory is alone.
+    public func exclusively<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+        try await body()
+    }
+
     /// Copies the whole database to a new file while others go on reading and writing.
     /// - Throws: `.conflict` when the file exists.
     public func backup(to path: String) async throws {

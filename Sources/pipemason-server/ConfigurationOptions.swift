@@ -10,6 +10,15 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: ArgumentHelp(Setting.data.help, valueName: "directory"))
     var data: String?
 
+    @Option(help: ArgumentHelp(Setting.database.help, valueName: "uri"))
+    var database: String?
+
+    @Option(help: ArgumentHelp(Setting.databasePasswordFile.help, valueName: "file"))
+    var databasePasswordFile: String?
+
+    @Option(help: ArgumentHelp(Setting.databaseConnections.help, valueName: "number"))
+    var databaseConnections: String?
+
     @Option(help: ArgumentHelp(Setting.kekFile.help, valueName: "file"))
     var kekFile: String?
 
@@ -53,7 +62,9 @@ struct ConfigurationOptions: ParsableArguments {
     func configuration() throws -> ServerConfiguration {
         var flags: [Setting: [String]] = [:]
         let texts: [(Setting, String?)] = [
-            (.data, data), (.kekFile, kekFile), (.listen, listen), (.publicURL, publicURL),
+            (.data, data), (.database, database), (.databasePasswordFile, databasePasswordFile),
+            (.databaseConnections, databaseConnections), (.kekFile, kekFile), (.listen, listen),
+            (.publicURL, publicURL),
             (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.mailFrom, mailFrom), (.firstOwner, firstOwner),
             (.firstOrganization, firstOrganization), (.logLevel, logLevel), (.logFormat, logFormat),
         ]

@@ -20,9 +20,15 @@ struct BackupCommand: AsyncParsableCommand {
     func run() async throws {
         try await handlingErrors {
             let directory = DataDirectory(try options.configuration())
+            guard directory.isEmbedded else {
+                report(
+                    "PostgreSQL has its own backups: pg_dump as a role with BYPASSRLS, or continuous archiving (docs/operations.md)"
+                )
+                throw ExitCode(2)
+            }
             try directory.requireDatabase()
             _ = umask(0o077)
-            let store = try directory.open()
+            let store = try directory.openEmbedded()
             try await store.backup(to: file)
         }
     }
@@ -143,7 +149,7 @@ private func openPlane(
     let directory = DataDirectory(configuration)
     if database == nil { try directory.requireDatabase() }
     let keks = try directory.keks()
-    let store = try database.map { try SQLiteStore(path: $0) } ?? directory.open()
+    let store: any ControlPlaneStore = try database.map { try SQLiteStore(path: $0) } ?? directory.open()
     let plane = try ControlPlane(
         store: store, keks: { keks }, settings: configuration.settings(), mailer: NoMailer())
     return (plane, keks)
@@ -152,7 +158,7 @@ private func openPlane(
 extension DataDirectory {
     /// A command must not make an empty database by looking for one.
     func requireDatabase() throws {
-        guard FileManager.default.fileExists(atPath: database) else {
+        guard !isEmbedded || hasDatabase else {
             report("there is no database in \(path); `serve` makes one")
             throw ExitCode(1)
         }

@@ -37,7 +37,7 @@ struct ConfigCommand: AsyncParsableCommand {
                 let configuration = try options.configuration()
                 for setting in Setting.allCases {
                     guard let value = configuration.values[setting] else { continue }
-                    print("\(setting.rawValue) = \(value.elements.joined(separator: " "))  # \(value.origin)")
+                    print("\(setting.rawValue) = \(configuration.shown(setting))  # \(value.origin)")
                 }
                 for warning in configuration.warnings { report("warning: \(warning)") }
             }

@@ -242,6 +242,7 @@ private final class Setup: Sendable {
         directory = try ServerProcess.newDirectory()
         let data = DataDirectory(path: directory.path)
         try data.prepare()
+        try data.prepareKeks(isEmpty: true)
         let keks = try data.keks()
         let store = try data.open()
         let plane = try ControlPlane(

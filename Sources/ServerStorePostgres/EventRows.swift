@@ -1,0 +1,119 @@
+public import ServerStore
+
+extension PostgresStore {
+    /// Two round trips: the run as it is, then everything at once in one transaction, on condition that the run is still as it was.
+    /// So no lock is held while the server computes, and none by a server that went away.
+    public func append(
+        _ scope: Scope, to run: RunID, _ events: [IncomingEvent], now: Timestamp
+    ) async throws -> AppendResult {
+        guard case .runner = scope.actor else { throw StoreError(.refused, "events: not a runner") }
+        guard !events.isEmpty else { throw StoreError(.refused, "events: an empty batch") }
+        return try await pool.run("events") { connection in
+            for _ in 0..<Self.attempts {
+                if let result = try connection.append(scope, run, events, now: now) { return result }
+            }
+            throw StoreError(.unavailable, "events: the run changes all the time")
+        }
+    }
+
+    /// How often a batch is tried when others add to its run at the same time. A runner sends one batch after another, so even
+    /// once is rare.
+    private static var attempts: Int { 20 }
+
+    public func events(
+        _ scope: Scope, of run: RunID, after: Int64, limit: Int, bytes: Int
+    ) async throws -> [StoredEvent] {
+        if case .runner = scope.actor {
+            guard try await self.run(scope, run) != nil else { return [] }
+        }
+        // The sum up to the row before decides, so that the first is there however large it is.
+        return try await query(
+            "events", .scope(scope),
+            """
+            SELECT seq, line FROM (
+                SELECT seq, line, sum(length(line)) OVER (ORDER BY seq)::bigint AS total,
+                    row_number() OVER (ORDER BY seq) AS number
+                FROM (
+                    SELECT seq, line FROM events WHERE org_id = $1 AND run_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+                ) AS page
+            ) AS counted WHERE total <= $5 OR number = 1 ORDER BY seq
+            """, [scope.organization, run, after, limit, bytes]
+        ) { StoredEvent(sequence: try $0.value("seq"), line: try $0.blob("line")) }
+    }
+}
+
+extension Connection {
+    /// Decides and stores; nil when somebody else was faster, and it has to be decided again.
+    fileprivate func append(
+        _ scope: Scope, _ id: RunID, _ events: [IncomingEvent], now: Timestamp
+    ) throws -> AppendResult? {
+        let place = "events"
+        let row = try single(place, .scope(scope), Transaction.runQuery, [scope.organization, id]).first
+        guard var run = try row?.run(), run.isVisible(to: scope) else { return .noRun }
+        let before = run.chain
+        guard let first = events.first, first.sequence <= before.next else { return .gap(before) }
+        let known = events.prefix { $0.sequence < before.next }
+        if let fork = try firstDifference(known, scope, id) { return .fork(at: fork, before) }
+        let new = events[known.endIndex...]
+        guard let next = new.first, let last = new.last else { return .accepted(run, added: 0) }
+        guard next.previous == before.hash else { return .fork(at: next.sequence, before) }
+        for event in new {
+            run.summary.apply(event.effect)
+            run.eventBytes += Int64(event.line.count)
+        }
+        run.chain = ChainHead(next: last.sequence + 1, hash: last.hash)
+        run.updated = now
+        guard let stored = try single(place, .scope(scope), Self.appendStatement, run.values(scope, before, new)).first
+        else { return nil }
+        run.cancelRequested = try stored.optional("cancel_requested")
+        guard try stored.value("added", as: Int.self) == new.count else {
+            throw StoreError(.damaged, "events: not all were added")
+        }
+        return .accepted(run, added: new.count)
+    }
+
+    /// The number of the first event that is stored with another hash.
+    private func firstDifference(
+        _ known: ArraySlice<IncomingEvent>, _ scope: Scope, _ run: RunID
+    ) throws -> Int64? {
+        guard let first = known.first, let last = known.last else { return nil }
+        let stored = try single(
+            "events", .scope(scope),
+            "SELECT hash FROM events WHERE org_id = $1 AND run_id = $2 AND seq BETWEEN $3 AND $4 ORDER BY seq",
+            [scope.organization, run, first.sequence, last.sequence]
+        ).map { try $0.blob("hash") }
+        guard stored.count == known.count else { throw StoreError(.damaged, "events: some are missing") }
+        return zip(known, stored).first { $0.hash != $1 }?.0.sequence
+    }
+
+    /// The run moves on only from where it was read, so of two batches for the same place one is stored. Rows come as arrays:
+    /// one statement, planned once, for any number of them.
+    private static let appendStatement = """
+        WITH moved AS (
+            UPDATE runs SET status = $5, phase = $6, iteration = $7, exit_code = $8, ended = $9, input_tokens = $10,
+                output_tokens = $11, costs = $12, redactions = $13, next_seq = $14, head = $15, updated = $16,
+                event_bytes = $17
+            WHERE org_id = $1 AND run_id = $2 AND next_seq = $3 AND head = $4 RETURNING cancel_requested
+        ), added AS (
+            INSERT INTO events (org_id, run_id, seq, hash, line)
+            SELECT $1, $2, new.seq, new.hash, new.line
+            FROM moved, unnest($18, $19, $20) AS new(seq, hash, line) RETURNING 1
+        )
+        SELECT cancel_requested, (SELECT count(*) FROM added) AS added FROM moved
+        """
+}
+
+extension Run {
+    /// The values of `appendStatement`.
+    fileprivate func values(
+        _ scope: Scope, _ before: ChainHead, _ new: ArraySlice<IncomingEvent>
+    ) -> [any PostgresValue] {
+        [
+            scope.organization, id, before.next, Bytes(before.hash), summary.status,
+            summary.phase.map { Bytes(Array($0.utf8)) }, summary.iteration, summary.exitCode, summary.ended,
+            summary.inputTokens, summary.outputTokens, Costs.text(summary.costs), summary.redactions, chain.next,
+            Bytes(chain.hash), updated, eventBytes, Integers(new.map(\.sequence)), ByteArrays(new.map(\.hash)),
+            ByteArrays(new.map(\.line)),
+        ]
+    }
+}

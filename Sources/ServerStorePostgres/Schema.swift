@@ -1,0 +1,316 @@
+internal import ServerStore
+
+/// The tables, as in the SQLite store, with forced row-level security on each that holds anybody's rows.
+///
+/// `org_id` is the first column of every tenant table's primary key and of every foreign key. A policy compares it with the
+/// setting `app.org` of the transaction; without one, no row is there. What happens before there is an organization sees the row that
+/// its credential names and nothing else. Policies ask for settings in sub-selects, which PostgreSQL evaluates once a statement
+/// and not once a row.
+enum Schema {
+    /// The migrations in order; the first is number 1.
+    static let migrations = [version1]
+
+    /// Tables that must have forced row-level security; `PostgresStore` refuses to work without.
+    static let protectedTables = [
+        "orgs", "users", "memberships", "sessions", "sign_in_links", "invitations", "device_grants", "runner_tokens",
+        "runs", "events", "artifacts", "receipt_keys", "org_keys", "audit",
+    ]
+
+    /// Brings the schema up to date. One server does it, others wait.
+    /// - Throws: `.damaged` when the database is of a newer version of this program.
+    static func migrate(_ connection: Connection) throws {
+        _ = try connection.write("migrate", Visibility()) { transaction in
+            try transaction.lock("pipemason-migrations")
+            try transaction.execute(
+                """
+                CREATE TABLE IF NOT EXISTS schema_versions (
+                    version bigint NOT NULL PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())
+                """)
+            let done = try transaction.count("SELECT coalesce(max(version), 0) AS n FROM schema_versions")
+            guard done <= migrations.count else {
+                throw StoreError(.damaged, "the database is of a newer version of this program")
+            }
+            for (index, statements) in migrations.enumerated().dropFirst(done) {
+                for statement in statements { try transaction.execute(statement) }
+                try transaction.execute("INSERT INTO schema_versions (version) VALUES ($1)", [index + 1])
+            }
+        }
+    }
+
+    /// Times are milliseconds since 1970. Text is compared and sorted by its bytes, as SQLite does, whatever the database's
+    /// language is.
+    private static let version1: [String] = settings + tables + policies
+
+    private static let policies: [String] = {
+        var statements: [String] = []
+        let inOrganization = "org_id = (SELECT app_org())"
+        let byHash = "hash = (SELECT app_credential())"
+        let inSweep = "(SELECT app_task()) = 'sweep'"
+        statements += protect("orgs", "\(inOrganization) OR (SELECT app_task()) = 'list'")
+        // An organization's name is for its members, whichever organization they look from.
+        statements.append(
+            """
+            CREATE POLICY of_member ON orgs FOR SELECT USING (EXISTS (
+                SELECT 1 FROM memberships WHERE memberships.org_id = orgs.org_id
+                    AND memberships.user_id = (SELECT app_user())))
+            """)
+        statements += protect(
+            "users",
+            """
+            user_id = (SELECT app_user()) OR email = (SELECT app_email()) OR EXISTS (
+                SELECT 1 FROM memberships WHERE memberships.org_id = (SELECT app_org())
+                    AND memberships.user_id = users.user_id)
+            """)
+        statements += protect("memberships", "\(inOrganization) OR user_id = (SELECT app_user())")
+        statements += protect("sessions", "\(inOrganization) OR \(byHash) OR \(inSweep)")
+        statements += protect("sign_in_links", "user_id = (SELECT app_user()) OR \(byHash) OR \(inSweep)")
+        statements += protect("invitations", "\(inOrganization) OR \(byHash) OR \(inSweep)")
+        statements += protect(
+            "device_grants",
+            "device_hash = (SELECT app_credential()) OR user_code = (SELECT app_credential()) OR \(inSweep)")
+        statements += protect("runner_tokens", "\(inOrganization) OR \(byHash) OR previous_\(byHash)")
+        for table in ["runs", "events", "artifacts", "receipt_keys", "org_keys", "audit"] {
+            statements += protect(table, inOrganization)
+        }
+        return statements
+    }()
+
+    /// Policies for owners too: the server's own role owns the tables.
+    private static func protect(_ table: String, _ condition: String) -> [String] {
+        [
+            "ALTER TABLE \(table) ENABLE ROW LEVEL SECURITY", "ALTER TABLE \(table) FORCE ROW LEVEL SECURITY",
+            "CREATE POLICY scoped ON \(table) USING (\(condition)) WITH CHECK (\(condition))",
+        ]
+    }
+
+    /// The settings as values. A setting that was set in an earlier transaction is empty and not NULL afterwards.
+    private static let settings = [
+        """
+        CREATE FUNCTION app_org() RETURNS uuid LANGUAGE sql STABLE
+            RETURN nullif(current_setting('app.org', true), '')::uuid
+        """,
+        """
+        CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
+            RETURN nullif(current_setting('app.user', true), '')::uuid
+        """,
+        """
+        CREATE FUNCTION app_credential() RETURNS bytea LANGUAGE sql STABLE
+            RETURN decode(nullif(current_setting('app.credential', true), ''), 'hex')
+        """,
+        """
+        CREATE FUNCTION app_email() RETURNS text LANGUAGE sql STABLE
+            RETURN nullif(current_setting('app.email', true), '')
+        """,
+        """
+        CREATE FUNCTION app_task() RETURNS text LANGUAGE sql STABLE
+            RETURN nullif(current_setting('app.task', true), '')
+        """,
+    ]
+
+    private static let tables = [
+        """
+        CREATE TABLE orgs (
+            org_id uuid NOT NULL PRIMARY KEY,
+            name text COLLATE "C" NOT NULL,
+            created bigint NOT NULL,
+            retention_days bigint
+        )
+        """,
+        """
+        CREATE TABLE users (
+            user_id uuid NOT NULL PRIMARY KEY,
+            email text COLLATE "C" NOT NULL UNIQUE,
+            name text COLLATE "C" NOT NULL,
+            created bigint NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE memberships (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+            role text COLLATE "C" NOT NULL,
+            since bigint NOT NULL,
+            PRIMARY KEY (org_id, user_id)
+        )
+        """,
+        "CREATE INDEX memberships_by_user ON memberships (user_id)",
+        // A member who is removed loses their sessions by the foreign key.
+        """
+        CREATE TABLE sessions (
+            org_id uuid NOT NULL,
+            session_id uuid NOT NULL,
+            user_id uuid NOT NULL,
+            hash bytea NOT NULL UNIQUE,
+            created bigint NOT NULL,
+            expires bigint NOT NULL,
+            address text COLLATE "C",
+            agent text COLLATE "C",
+            PRIMARY KEY (org_id, session_id),
+            FOREIGN KEY (org_id, user_id) REFERENCES memberships ON DELETE CASCADE
+        )
+        """,
+        "CREATE INDEX sessions_by_user ON sessions (org_id, user_id)",
+        "CREATE INDEX sessions_by_expiry ON sessions (expires)",
+        """
+        CREATE TABLE sign_in_links (
+            hash bytea NOT NULL PRIMARY KEY,
+            user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+            created bigint NOT NULL,
+            expires bigint NOT NULL
+        )
+        """,
+        "CREATE INDEX sign_in_links_by_user ON sign_in_links (user_id)",
+        """
+        CREATE TABLE invitations (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            invitation_id uuid NOT NULL,
+            hash bytea NOT NULL UNIQUE,
+            email text COLLATE "C" NOT NULL,
+            role text COLLATE "C" NOT NULL,
+            created bigint NOT NULL,
+            expires bigint NOT NULL,
+            PRIMARY KEY (org_id, invitation_id)
+        )
+        """,
+        // Before a person has approved it, a pairing request belongs to no organization.
+        """
+        CREATE TABLE device_grants (
+            device_hash bytea NOT NULL PRIMARY KEY,
+            user_code bytea NOT NULL UNIQUE,
+            name text COLLATE "C" NOT NULL,
+            address text COLLATE "C",
+            created bigint NOT NULL,
+            expires bigint NOT NULL,
+            state text COLLATE "C" NOT NULL,
+            last_poll bigint,
+            org_id uuid,
+            decided_by uuid,
+            runner_key bytea,
+            FOREIGN KEY (org_id, decided_by) REFERENCES memberships ON DELETE CASCADE
+        )
+        """,
+        "CREATE INDEX device_grants_by_member ON device_grants (org_id, decided_by)",
+        """
+        CREATE TABLE runner_tokens (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            token_id uuid NOT NULL,
+            hash bytea NOT NULL UNIQUE,
+            previous_hash bytea UNIQUE,
+            previous_until bigint,
+            name text COLLATE "C" NOT NULL,
+            created bigint NOT NULL,
+            created_by uuid REFERENCES users ON DELETE SET NULL,
+            last_used bigint,
+            last_address text COLLATE "C",
+            expires bigint,
+            revoked bigint,
+            -- The runner's public key (Ed25519), if it has one.
+            runner_key bytea,
+            PRIMARY KEY (org_id, token_id)
+        )
+        """,
+        "CREATE INDEX runner_tokens_by_user ON runner_tokens (created_by)",
+        // Room on each page for the next version of a row: what a batch changes has no index, so no index is written.
+        """
+        CREATE TABLE runs (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            run_id uuid NOT NULL,
+            token_id uuid NOT NULL,
+            created bigint NOT NULL,
+            title text COLLATE "C" NOT NULL,
+            branch text COLLATE "C",
+            rules_digest text COLLATE "C",
+            started bigint,
+            status text COLLATE "C" NOT NULL,
+            -- Bytes: a phase is what an event says, and PostgreSQL's text can not hold U+0000.
+            phase bytea,
+            iteration bigint,
+            exit_code bigint,
+            ended bigint,
+            input_tokens bigint NOT NULL,
+            output_tokens bigint NOT NULL,
+            -- CURRENCY=MICROS, with one space between them.
+            costs text COLLATE "C" NOT NULL,
+            redactions bigint NOT NULL,
+            next_seq bigint NOT NULL,
+            head bytea NOT NULL,
+            cancel_requested bigint,
+            updated bigint NOT NULL,
+            event_bytes bigint NOT NULL,
+            PRIMARY KEY (org_id, run_id),
+            FOREIGN KEY (org_id, token_id) REFERENCES runner_tokens ON DELETE CASCADE
+        ) WITH (fillfactor = 60)
+        """,
+        "CREATE INDEX runs_by_time ON runs (org_id, created, run_id)",
+        "CREATE INDEX runs_by_token ON runs (org_id, token_id)",
+        // The exact bytes of a line: jsonb would break the hashes. Rows are only added: pages can be full.
+        """
+        CREATE TABLE events (
+            org_id uuid NOT NULL,
+            run_id uuid NOT NULL,
+            seq bigint NOT NULL,
+            hash bytea NOT NULL,
+            line bytea NOT NULL,
+            PRIMARY KEY (org_id, run_id, seq),
+            FOREIGN KEY (org_id, run_id) REFERENCES runs ON DELETE CASCADE
+        )
+        """,
+        "ALTER TABLE events ALTER COLUMN hash SET STORAGE PLAIN",
+        """
+        CREATE TABLE artifacts (
+            org_id uuid NOT NULL,
+            run_id uuid NOT NULL,
+            digest bytea NOT NULL,
+            name text COLLATE "C" NOT NULL,
+            media_type text COLLATE "C" NOT NULL,
+            size bigint NOT NULL,
+            created bigint NOT NULL,
+            key_id bytea NOT NULL,
+            wrapped_key bytea NOT NULL,
+            body bytea NOT NULL,
+            PRIMARY KEY (org_id, run_id, digest),
+            FOREIGN KEY (org_id, run_id) REFERENCES runs ON DELETE CASCADE
+        )
+        """,
+        // Sealed bytes do not get smaller.
+        "ALTER TABLE artifacts ALTER COLUMN body SET STORAGE EXTERNAL",
+        "CREATE INDEX artifacts_by_key ON artifacts (org_id, key_id)",
+        """
+        CREATE TABLE receipt_keys (
+            org_id uuid NOT NULL PRIMARY KEY REFERENCES orgs ON DELETE CASCADE,
+            receipt_key_id text COLLATE "C" NOT NULL,
+            public_key bytea NOT NULL,
+            key_id bytea NOT NULL,
+            sealed bytea NOT NULL,
+            created bigint NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE org_keys (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            purpose text COLLATE "C" NOT NULL,
+            version bigint NOT NULL,
+            key_id bytea NOT NULL,
+            state text COLLATE "C" NOT NULL,
+            created bigint NOT NULL,
+            wrapped bytea NOT NULL,
+            PRIMARY KEY (org_id, purpose, version),
+            UNIQUE (org_id, key_id)
+        )
+        """,
+        """
+        CREATE TABLE audit (
+            org_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
+            audit_id uuid NOT NULL,
+            time bigint NOT NULL,
+            actor text COLLATE "C" NOT NULL,
+            actor_id uuid,
+            action text COLLATE "C" NOT NULL,
+            subject text COLLATE "C" NOT NULL,
+            detail text COLLATE "C" NOT NULL,
+            address text COLLATE "C",
+            PRIMARY KEY (org_id, audit_id)
+        )
+        """,
+    ]
+}
