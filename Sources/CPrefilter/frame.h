@@ -15,6 +15,10 @@
 /// Blocks of a chunk. The masks of a chunk stay in the first-level cache.
 enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
 
+/// What a place of the list may be, beside its offset.
+enum { IS_FRAGMENT = 1 << 14, IS_PLACE = 1 << 15 };
+_Static_assert(CHUNK <= IS_FRAGMENT, "an offset fits");
+
 /// Most candidates of a chunk: a fragment and an escape at each place, and a run in 17 bytes.
 enum { MOST_RUNS = CHUNK / (PM_MINIMUM_RUN + 1) + 2, MOST = 2 * CHUNK + MOST_RUNS };
 _Static_assert(MOST <= PM_MINIMUM_CAPACITY, "a chunk's candidates fit");
@@ -70,7 +74,7 @@ PM_INLINE void read_block(const kernel_state *state, frame *f, size_t position, 
     }
     // The end of the text is read from a padded copy, so that no byte beyond it is.
     if (position >= f->to) {
-        f->masks[k] = (block_masks){0, 0, 0, 0, 0, 0, 0, 0};
+        f->masks[k] = (block_masks){0};
         return;
     }
     size_t left = f->to - position;
@@ -205,11 +209,15 @@ PM_INLINE int may_be_random(const value_masks *m, size_t length) {
     return changes * 5 >= length ? common * 100 < count * 85 : common * 100 < count * 68;
 }
 
+/// What may be marked: escapes and `@`, or fragments.
+enum marks { PLACES, FRAGMENTS };
+
 /// Marked places among the 64 before the offset `at` of the chunk at `position`; all, where nothing is known.
-PM_INLINE uint64_t fragments_before(const frame *f, size_t position, size_t at) {
+PM_INLINE uint64_t marks_before(const frame *f, size_t position, size_t at, enum marks marks) {
     if (at < BLOCK && position == f->from && position > 0) return ~0ull;
     unsigned k = (unsigned)(at / BLOCK), bits = at % BLOCK;
-    uint64_t before = f->masks[k].fragments, now = f->masks[k + 1].fragments;
+    const block_masks *m = &f->masks[k], *n = m + 1;
+    uint64_t before = marks == PLACES ? m->places : m->fragments, now = marks == PLACES ? n->places : n->fragments;
     return bits ? now << (BLOCK - bits) | before >> bits : before;
 }
 
@@ -249,9 +257,17 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
     uint64_t lower = before.letter & ~before.upper;
     uint64_t names = before.alnum & (~(before.letter << 1) | (before.upper & lower << 1)) & reach;
     const uint8_t *context = text + start - BLOCK;
-    while (names) {
-        size_t i = (size_t)__builtin_ctzll(names);
-        names &= names - 1;
+    // Names are many, providers few: the first look has no branch.
+    uint64_t hits = 0;
+    for (; names; names &= names - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(names);
+        uint32_t four;
+        __builtin_memcpy(&four, context + i, sizeof four);
+        hits |= (uint64_t)pm_filter_has(f->tables->provider_head_filter, pm_hash_four(four)) << i;
+    }
+    while (hits) {
+        size_t i = (size_t)__builtin_ctzll(hits);
+        hits &= hits - 1;
         if (pm_may_be_provider_word(f->tables, pm_eight(context + i, text + f->to)) &&
             pm_has_provider_word(f->tables, text, f->to, start - BLOCK + i, start))
             return 1;
@@ -260,7 +276,7 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
 }
 
 /// Looks at a run in which something was seen, or before which something stands, and reports it if anything of it is true.
-static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t end, uint8_t flags, int has_provider) {
+static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t end, uint8_t flags, int has_provider, int has_context) {
     const uint8_t *text = f->text;
     uint8_t before = start > 0 ? text[start - 1] : 0;
     if (start == f->from && start > 0 && pm_is_token(before)) {
@@ -276,7 +292,7 @@ static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t
                     flags |= PM_RUN_ANCHOR;
             }
         }
-        if (pm_ends_context(before) && f->tables->context_count && pm_screen_context(f->tables, text, start)) flags |= PM_RUN_CONTEXT;
+        if (has_context && pm_ends_context(before) && f->tables->context_count && pm_screen_context(f->tables, text, start)) flags |= PM_RUN_CONTEXT;
         if (has_provider && pm_screen_provider(f->tables, text, start, end, f->to)) flags |= PM_RUN_PROVIDER;
     }
     if (flags) f->runs[f->run_count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, PM_RUN, flags, 0};
@@ -310,11 +326,11 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
                 has_value = 1;
             }
             if (has_value) {
-                uint64_t words = last >= position ? fragments_before(f, position, last - position) : ~0ull;
+                uint64_t words = last >= position ? marks_before(f, position, last - position, FRAGMENTS) : ~0ull;
                 has_provider = may_have_provider(state, f, last, position + end, words);
             } else if (first < position || first == f->from) {
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
-            } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED && fragments_before(f, position, start) >> 32) {
+            } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED && marks_before(f, position, start, FRAGMENTS) >> 32) {
                 // No operator, but a blank or quote, and before it perhaps a word that announces a credential.
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
             }
@@ -325,11 +341,15 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
             const uint32_t(*places)[256] = f->tables->context_before;
             uint32_t fitting = f->tables->context_first[f->text[first]] & places[0][f->text[first - 1]] &
                                places[1][f->text[first - 2]] & places[2][f->text[first - 3]];
-            if (!(fitting & f->tables->context_unmarked) && !(fitting && fragments_before(f, position, start)))
+            if (!(fitting & f->tables->context_unmarked) && !(fitting && marks_before(f, position, start, FRAGMENTS)))
                 before &= (uint16_t)~PM_MAY_END_CONTEXT;
         }
+        // The parameters of a control sequence stand in the 24 bytes behind its beginning.
+        if (before & PM_MAY_END_ESCAPE && !(before & PM_BEGINS_ESCAPE) && first > position &&
+            !(marks_before(f, position, start, PLACES) >> (BLOCK - 25)))
+            before &= (uint16_t)~PM_MAY_END_ESCAPE;
         if (flags || has_provider || before & (PM_MAY_END_ESCAPE | PM_MAY_END_CONTEXT) || first == f->from)
-            examine_run(f, first, position + end, flags, has_provider);
+            examine_run(f, first, position + end, flags, has_provider, first == f->from || before & PM_MAY_END_CONTEXT);
     }
     if (f->end_count > 0) f->is_open = 0;
     if (started < f->start_count) {
@@ -346,55 +366,93 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
     }
 }
 
+/// What `may_assign` says.
+enum { NO_NAME, NAME_UNKNOWN, NAME_KNOWN };
+
 /// Whether an operator may follow the name that holds the credential word at `at`: what most such words in prose lack. The first
-/// part of `assignment` (screens.c), 64 bytes at once.
-PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at) {
-    if (at < BLOCK || at + BLOCK > f->to) return 1;
+/// part of `assignment` (screens.c), 64 bytes at once. Fills `found` if it says NAME_KNOWN.
+PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, pm_name *found) {
+    if (at < BLOCK || at + BLOCK > f->to) return NAME_UNKNOWN;
     const uint8_t *text = f->text + at;
     shape_masks m = shape(state, text);
     unsigned end = (unsigned)__builtin_ctzll(~m.name | 1ull << 63);
     unsigned closed = end + (unsigned)__builtin_ctzll(~(m.closer >> end));
-    if (closed >= BLOCK - 1) return 1;
+    if (closed >= BLOCK - 1) return NAME_UNKNOWN;
     unsigned next = closed + (unsigned)__builtin_ctzll(~(m.blank >> closed));
-    if (next >= BLOCK - 1) return 1;
+    if (next >= BLOCK - 1) return NAME_UNKNOWN;
     uint16_t kinds = pm_kinds[text[next]];
     // What stands at the end of a name counts as an operator too.
-    if (kinds & PM_MAY_ASSIGN || pm_kinds[text[end - 1]] & PM_MAY_ASSIGN) return 1;
-    if (next == closed) return 0;
-    if (kinds & PM_MAY_ASSIGN_AFTER_BLANK) return 1;
-    // The value of an option, or of a netrc file.
+    int may = (kinds & PM_MAY_ASSIGN) | (pm_kinds[text[end - 1]] & PM_MAY_ASSIGN);
+    if (!may && next == closed) return NO_NAME;
     uint64_t name = shape(state, text - BLOCK).name;
     const uint8_t *start = text - (~name ? (unsigned)__builtin_clzll(~name) : BLOCK);
-    return *start == '-' || *start == '.' || start[-1] == '\\' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a');
+    may |= kinds & PM_MAY_ASSIGN_AFTER_BLANK;
+    // The value of an option, or of a netrc file.
+    if (!may && !(*start == '-' || *start == '.' || start[-1] == '\\' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
+        return NO_NAME;
+    // A backslash closes a name only before a quote or another one.
+    for (unsigned i = end; i < closed; i++) {
+        if (text[i] == '\\') return NAME_UNKNOWN;
+    }
+    *found = (pm_name){(size_t)(start - f->text), at + end, at + closed};
+    return NAME_KNOWN;
 }
 
 /// A fragment that may be at `at`.
 static __attribute__((noinline)) void look_at_fragment(const kernel_state *state, frame *f, size_t at) {
-    const uint8_t *p = f->text + at;
+    uint8_t bytes[PM_FRAGMENT_LENGTH] = {0};
     size_t left = f->to - at;
-    uint8_t a = pm_fold(p[0]), b = pm_fold(p[1]), c = pm_fold(p[2]);
-    for (uint32_t id = f->tables->fragment_heads[pm_slot(pm_hash(a, b, c))]; id; id = f->tables->fragments[id - 1].next) {
+    if (left < sizeof bytes) __builtin_memcpy(bytes, f->text + at, left);
+    const uint8_t *p = left < sizeof bytes ? bytes : f->text + at;
+    uint64_t head;
+    uint32_t tail;
+    __builtin_memcpy(&head, p, sizeof head);
+    __builtin_memcpy(&tail, p + sizeof head, sizeof tail);
+    head |= 0x2020202020202020ull;
+    tail |= 0x20202020u;
+    for (uint32_t id = f->tables->fragment_heads[pm_slot(pm_hash_three((uint32_t)head))]; id; id = f->tables->fragments[id - 1].next) {
         const pm_fragment *candidate = &f->tables->fragments[id - 1];
         size_t n = candidate->length;
-        if (n > left) continue;
-        size_t i = 0;
-        while (i < n && pm_fold(p[i]) == candidate->bytes[i]) i++;
-        if (i < n) continue;
-        if (candidate->is_assignment && !may_assign(state, f, at)) return;
-        uint8_t passed = pm_screen_fragment(f->tables, f->text, at, f->to, candidate);
+        if (((head ^ candidate->head) & candidate->head_mask) | ((tail ^ candidate->tail) & candidate->tail_mask) || n > left) continue;
+        pm_name name, *known = NULL;
+        if (candidate->is_assignment) {
+            // Most words differ right before the fragment.
+            if (!candidate->begins_word && !(at > 0 && pm_set_has(&candidate->before, f->text[at - 1]))) return;
+            int may = may_assign(state, f, at, &name);
+            if (may == NO_NAME) return;
+            if (may == NAME_KNOWN) known = &name;
+        }
+        uint8_t passed = pm_screen_fragment(f->tables, f->text, at, f->to, candidate, known);
         if (passed) emit(f, at, at + n, PM_FRAGMENT, passed, (uint16_t)(id - 1));
         return;
     }
 }
 
+/// Takes the places off the list that are no special byte and do not begin a fragment. It has no branch that depends on the text.
+PM_INLINE void sift_places(frame *f, size_t position) {
+    const uint8_t *text = f->text + position;
+    const uint64_t *filter = f->tables->fragment_filter, *three = f->tables->three_fragment_filter;
+    size_t left = f->to - position;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->place_count; i++) {
+        size_t at = f->places[i];
+        uint32_t key = 0;
+        if (__builtin_expect(at + sizeof key <= left, 1)) __builtin_memcpy(&key, text + at, sizeof key);
+        else if (at < left) __builtin_memcpy(&key, text + at, left - at);
+        const block_masks *m = &f->masks[1 + at / BLOCK];
+        unsigned is_fragment = (unsigned)(m->fragments >> (at % BLOCK) & 1), is_place = (unsigned)(m->places >> (at % BLOCK) & 1);
+        is_fragment &= (unsigned)pm_filter_has(filter, pm_hash_four(key)) | (unsigned)pm_filter_has(three, pm_hash_three(key));
+        f->places[kept] = (uint16_t)(at | (is_fragment ? IS_FRAGMENT : 0) | (is_place ? IS_PLACE : 0));
+        kept += is_fragment | is_place;
+    }
+    f->place_count = kept;
+}
+
 PM_INLINE void look_at_places(const kernel_state *state, frame *f, size_t position) {
     for (uint32_t i = 0; i < f->place_count; i++) {
-        size_t offset = f->places[i], at = position + offset;
-        const block_masks *m = &f->masks[1 + offset / BLOCK];
-        uint64_t bit = 1ull << (offset % BLOCK);
-        if (m->fragments & bit && at + 3 <= f->to && pm_filter_has(f->tables->fragment_filter, pm_hash_folded(f->text + at)))
-            look_at_fragment(state, f, at);
-        if (m->places & bit) {
+        size_t place = f->places[i], at = position + (place & (CHUNK - 1));
+        if (place & IS_FRAGMENT) look_at_fragment(state, f, at);
+        if (place & IS_PLACE) {
             if (f->text[at] == '@') {
                 if (pm_screen_address(f->tables, f->text, at, f->to)) emit(f, at, at + 1, PM_AT, 0, 0);
             } else if (pm_screen_escape(f->text, at, f->to)) {
@@ -432,7 +490,7 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
     frame f;
     f.tables = tables, f.text = text, f.from = from, f.to = to, f.out = out, f.count = 0;
     f.covered = 0, f.is_open = 0, f.open_start = 0, f.open_flags = 0, f.open_has_value = 0, f.open_value = 0, f.reaches = reaches(text, from);
-    f.masks[0] = (block_masks){0, 0, 0, 0, 0, 0, 0, 0};
+    f.masks[0] = (block_masks){0};
     size_t position = from;
     for (; position < to; position += CHUNK) {
         if (capacity - f.count < MOST) {
@@ -458,6 +516,7 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
         list(&f);
         find_anchors(&f, position);
         size_t first = f.count;
+        sift_places(&f, position);
         look_at_places(&state, &f, position);
         look_at_runs(&state, &f, position);
         merge_runs(&f, first);
@@ -465,7 +524,7 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
     // The text ends with a chunk, and a run with both.
     if (f.is_open) {
         f.run_count = 0;
-        examine_run(&f, f.open_start, to, f.open_flags, tables->provider_count > 0);
+        examine_run(&f, f.open_start, to, f.open_flags, tables->provider_count > 0, 1);
         merge_runs(&f, f.count);
     }
     *next = to;

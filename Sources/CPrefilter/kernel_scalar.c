@@ -7,7 +7,7 @@ static inline kernel_state prepare(const pm_tables *tables) { return tables; }
 
 static inline block_masks classify(const kernel_state *state, const uint8_t *p) {
     const pm_tables *tables = *state;
-    block_masks masks = {0, 0, 0, 0, 0, 0, 0, 0};
+    block_masks masks = {0};
     for (int i = 0; i < BLOCK; i++, p++) {
         uint64_t bit = 1ull << i;
         uint8_t class = pm_block_class[p[0]];

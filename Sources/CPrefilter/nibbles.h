@@ -9,7 +9,7 @@ enum { VECTORS = BLOCK / WIDTH };
 
 typedef struct kernel_state {
     vector fragment_low[PM_BUCKET_SETS][PM_POSITIONS], fragment_high[PM_BUCKET_SETS][PM_POSITIONS];
-    vector class_low, class_high;
+    vector class_low, class_high, joint_low, joint_high;
     vector code[6];
 } kernel_state;
 
@@ -18,6 +18,12 @@ typedef struct kernel_state {
 static const uint8_t class_low_bytes[16] = {1 | 4 | 64, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4,
                                             1 | 2 | 4,  1 | 2 | 4, 2 | 4,     2 | 8,     2,         2 | 8 | 32, 2 | 16, 2 | 8 | 128};
 static const uint8_t class_high_bytes[16] = {0, 0, 8 | 16, 1 | 32, 2 | 64, 4 | 128, 2, 4 | 16, 0, 0, 0, 0, 0, 0, 0, 0};
+
+/// Products for what stands between a name and a value: 1 blank `" ' (`; 2 `[ \`; 4 tab; 8 backtick; 16 `: = >`; 32 `, |`.
+static const uint8_t joint_low_bytes[16] = {1 | 8, 0, 1, 0, 0, 0, 0, 1, 1, 4, 16, 2, 2 | 32, 16, 16, 0};
+static const uint8_t joint_high_bytes[16] = {4, 0, 1 | 32, 16, 0, 2, 8, 32, 0, 0, 0, 0, 0, 0, 0, 0};
+/// What may stand between an operator and a value; operators.
+enum { JOINT_SKIPPED = 1 | 2 | 4 | 8, JOINT_OPERATOR = 16 | 32 };
 
 /// `A` to `F`, `a` to `f`.
 static const uint8_t hex_low_bytes[16] = {0, 1, 1, 1, 1, 1, 1};
@@ -41,6 +47,8 @@ static inline kernel_state prepare(const pm_tables *tables) {
     }
     state.class_low = table(class_low_bytes);
     state.class_high = table(class_high_bytes);
+    state.joint_low = table(joint_low_bytes);
+    state.joint_high = table(joint_high_bytes);
     for (int row = 0; row < 6; row++) {
         uint8_t bytes[16];
         for (int i = 0; i < 16; i++) bytes[i] = code_class((uint8_t)(0x20 + 16 * row + i));
@@ -50,7 +58,7 @@ static inline kernel_state prepare(const pm_tables *tables) {
 }
 
 static inline block_masks classify(const kernel_state *state, const uint8_t *p) {
-    block_masks masks = {0, 0, 0, 0, 0, 0, 0, 0};
+    block_masks masks = {0};
     uint64_t code[6] = {0, 0, 0, 0, 0, 0};
     const vector zero = splat(0);
     for (int i = 0; i < VECTORS; i++) {
@@ -70,11 +78,9 @@ static inline block_masks classify(const kernel_state *state, const uint8_t *p) 
         vector plain = either(equal(v[1], splat('"')), equal(v[1], splat('n')));
         place = either(place, without(equal(v[0], splat('\\')), plain));
         masks.places |= (bits(place, 0) | bits(class, 6)) << shift;
-        vector comma = either(either(equal(v[0], splat(':')), equal(v[0], splat(','))), either(equal(v[0], splat('>')), equal(v[0], splat('|'))));
-        masks.operators |= (bits(comma, 0) | bits(class, 5)) << shift;
-        vector quote = either(either(equal(v[0], splat('"')), equal(v[0], splat('\''))), equal(v[0], splat('`')));
-        vector gap = either(either(equal(v[0], splat(' ')), equal(v[0], splat('\t'))), either(equal(v[0], splat('(')), equal(v[0], splat('['))));
-        masks.skipped |= bits(either(either(quote, gap), equal(v[0], splat('\\'))), 0) << shift;
+        vector joint = both(look_up(state->joint_low, low[0]), look_up(state->joint_high, high[0]));
+        masks.operators |= ~bits(equal(both(joint, splat(JOINT_OPERATOR)), zero), 0) << shift & lane_mask(i);
+        masks.skipped |= ~bits(equal(both(joint, splat(JOINT_SKIPPED)), zero), 0) << shift & lane_mask(i);
         vector any = zero;
         for (int set = 0; set < PM_BUCKET_SETS; set++) {
             vector buckets = both(look_up(state->fragment_low[set][0], low[0]), look_up(state->fragment_high[set][0], high[0]));

@@ -62,38 +62,50 @@ int pm_screen_address(const pm_tables *tables, const uint8_t *text, size_t at, s
 /// Longest identifier that is read, in bytes before or after the word, and most bytes from it to its value.
 enum { NAME = 64, GAP = 48 };
 
+/// Number plus 1 of the longest of the fragment's words that covers `at` within the name `text[start, end)`, or 0.
+static uint32_t find_word(const pm_tables *tables, const uint8_t *text, size_t at, size_t start, size_t end,
+                          const pm_fragment *fragment) {
+    const uint32_t *lists = tables->word_lists + fragment->lists;
+    for (const uint32_t *list = lists + lists[at > 0 ? text[at - 1] & 31 : 0]; *list; list++) {
+        const pm_word *word = &tables->words[*list - 1];
+        if (at < start + word->offset) continue;
+        size_t begin = at - word->offset, k = 0;
+        if (begin + word->length > end) continue;
+        for (; k < word->length; k++) {
+            uint8_t wanted = word->bytes[k], got = pm_lower(text[begin + k]);
+            if (got != wanted && !(wanted == '_' && (got == '-' || got == '.'))) break;
+        }
+        if (k == word->length) return *list;
+    }
+    return 0;
+}
+
+uint32_t pm_find_word(const pm_tables *tables, const uint8_t *text, size_t at, size_t start, size_t end, int fragment) {
+    const pm_fragment *found = &tables->fragments[fragment];
+    return found->first_word && tables->word_lists ? find_word(tables, text, at, start, end, found) : 0;
+}
+
 /// If one of the fragment's words covers `at` within the name `text[start, end)`, and may end there, the length of its shortest
 /// value; else 0.
 static size_t names_credential(const pm_tables *tables, const uint8_t *text, size_t at, size_t start, size_t end,
                             const pm_fragment *fragment) {
     if (!fragment->begins_word && !(at > start && pm_set_has(&fragment->before, text[at - 1]))) return 0;
-    for (uint32_t index = fragment->first_word; index; index = tables->words[index - 1].next) {
-        const pm_word *word = &tables->words[index - 1];
-        if (at < start + word->offset) continue;
-        // Most words differ right before the fragment.
-        if (word->offset > 0 && word->offset <= word->length) {
-            uint8_t wanted = word->bytes[word->offset - 1], got = pm_lower(text[at - 1]);
-            if (got != wanted && wanted != '_') continue;
-        }
-        size_t begin = at - word->offset;
-        size_t k = 0;
-        for (; k < word->length && begin + k < end; k++) {
-            uint8_t wanted = word->bytes[k], got = pm_lower(text[begin + k]);
-            if (got != wanted && !(wanted == '_' && (got == '-' || got == '.'))) break;
-        }
-        if (k < word->length) continue;
-        // The longest word decides. More lower-case letters make another word of it, but for a few.
-        size_t rest = begin + word->length;
-        if (rest < end && pm_lower(text[rest]) == 's' && (rest + 1 == end || !is(text[rest + 1], PM_IS_LETTER))) rest++;
-        if (rest >= end || (uint8_t)(text[rest] - 'a') >= 26 || !is(text[rest - 1], PM_IS_LETTER)) return word->minimum;
-        static const char *const more[] = {"key", "token", "secret", "value", "string", "text", "hash", "word"};
-        for (size_t m = 0; m < sizeof more / sizeof more[0]; m++) {
-            if (has_folded(text, rest, end, more[m])) return word->minimum;
-        }
-        // A word cut off by the table's length decides nothing.
-        return word->length == sizeof word->bytes ? word->minimum : 0;
+    if (!fragment->first_word) return 0;
+    // Without lists every name counts.
+    if (tables->word_lists == NULL) return 1;
+    uint32_t number = find_word(tables, text, at, start, end, fragment);
+    if (number == 0) return 0;
+    const pm_word *word = &tables->words[number - 1];
+    // The longest word decides. More lower-case letters make another word of it, but for a few.
+    size_t rest = at - word->offset + word->length;
+    if (rest < end && pm_lower(text[rest]) == 's' && (rest + 1 == end || !is(text[rest + 1], PM_IS_LETTER))) rest++;
+    if (rest >= end || (uint8_t)(text[rest] - 'a') >= 26 || !is(text[rest - 1], PM_IS_LETTER)) return word->minimum;
+    static const char *const more[] = {"key", "token", "secret", "value", "string", "text", "hash", "word"};
+    for (size_t m = 0; m < sizeof more / sizeof more[0]; m++) {
+        if (has_folded(text, rest, end, more[m])) return word->minimum;
     }
-    return 0;
+    // A word cut off by the table's length decides nothing.
+    return word->length == sizeof word->bytes ? word->minimum : 0;
 }
 
 /// Whether `value` stands behind white space, quotes, commas and dashes from `i` on.
@@ -104,11 +116,13 @@ static int value_follows(const uint8_t *text, size_t i, size_t limit, size_t to)
 
 /// `login ` in the 160 bytes before `start`, as in a netrc file.
 static int login_stands_before(const uint8_t *text, size_t start) {
-    size_t floor = start > 160 ? start - 160 : 0;
-    for (size_t i = floor; i + 6 <= start; i++) {
-        if (text[i] == 'l' && memcmp(text + i, "login ", 6) == 0) return 1;
-    }
-    return 0;
+    size_t floor = start > 160 ? start - 160 : 0, count = start - floor >= 6 ? start - floor - 5 : 0;
+    const uint8_t *p = text + floor;
+    // No branch, so that the compiler makes vectors of it.
+    uint8_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found |= (p[i] == 'l') & (p[i + 1] == 'o') & (p[i + 2] == 'g') & (p[i + 3] == 'i') & (p[i + 4] == 'n') & (p[i + 5] == ' ');
+    return found;
 }
 
 /// Whether a value of `minimum` bytes can follow the operator that ends before `i`.
@@ -130,29 +144,40 @@ static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, 
 }
 
 /// `assignment` (Detectors/Assignments.swift): a name, an operator, a value.
-static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment) {
-    size_t end = at;
-    while (end < to && end - at < NAME && is(text[end], PM_IS_NAME)) end++;
-    if (end == to) return 1;
+static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment,
+                      const pm_name *name) {
+    size_t start, end;
+    if (name) {
+        start = name->start;
+        end = name->end;
+    } else {
+        end = at;
+        while (end < to && end - at < NAME && is(text[end], PM_IS_NAME)) end++;
+        if (end == to) return 1;
+        start = at;
+        while (start > 0 && at - start < NAME && is(text[start - 1], PM_IS_NAME)) start--;
+    }
     while (end > at && (text[end - 1] == '.' || (text[end - 1] == '-' && text[end] == '>'))) end--;
-    size_t start = at;
-    while (start > 0 && at - start < NAME && is(text[start - 1], PM_IS_NAME)) start--;
     while (start < at && text[start] == '.') start++;
     // `\n` before a name is not part of it.
     if (start > 0 && start < at && text[start - 1] == '\\' && (text[start] == 'n' || text[start] == 'r' || text[start] == 't')) start++;
 
     size_t limit = to - end > GAP ? end + GAP : to;
     size_t i = end;
-    while (i < limit) {
-        uint8_t c = text[i];
-        if (is(c, PM_IS_QUOTE) || c == ']' || c == ')') {
-            i++;
-        } else if (c == '\\') {
-            if (i + 1 >= to) return 1;
-            if (!is(text[i + 1], PM_IS_QUOTE) && text[i + 1] != '\\') break;
-            i++;
-        } else {
-            break;
+    if (name && name->end == end && name->closed <= limit) {
+        i = name->closed;
+    } else {
+        while (i < limit) {
+            uint8_t c = text[i];
+            if (is(c, PM_IS_QUOTE) || c == ']' || c == ')') {
+                i++;
+            } else if (c == '\\') {
+                if (i + 1 >= to) return 1;
+                if (!is(text[i + 1], PM_IS_QUOTE) && text[i + 1] != '\\') break;
+                i++;
+            } else {
+                break;
+            }
         }
     }
     int is_closed = i > end;
@@ -273,12 +298,13 @@ static int manifest(const uint8_t *text, size_t at, size_t to) {
     return i == to || text[i] == '{';
 }
 
-uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment) {
+uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment,
+                           const pm_name *name) {
     uint8_t passed = 0;
     for (unsigned i = 0; i < fragment->screen_count; i++) {
         int found;
         switch (fragment->screens[i]) {
-        case PM_SCREEN_ASSIGNMENT: found = assignment(tables, text, at, to, fragment); break;
+        case PM_SCREEN_ASSIGNMENT: found = assignment(tables, text, at, to, fragment, name); break;
         case PM_SCREEN_URL: found = url(text, at, to); break;
         case PM_SCREEN_KEY_BLOCK: found = key_block(text, at); break;
         case PM_SCREEN_AUTHORIZATION: found = at + 13 > to || has_folded(text, at, to, "authorization"); break;
@@ -389,10 +415,12 @@ size_t pm_find_anchor(const pm_tables *tables, const uint8_t *text, size_t from,
 }
 
 int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, uint32_t hash) {
+    uint64_t head = pm_eight(text + at, text + to);
     for (uint32_t index = tables->anchor_heads[pm_slot(hash)]; index; index = tables->anchors[index - 1].next) {
         const pm_anchor *anchor = &tables->anchors[index - 1];
         size_t end = at + anchor->length;
-        if (end + anchor->minimum > to || memcmp(text + at, anchor->bytes, anchor->length) != 0) continue;
+        if ((head ^ anchor->head) & anchor->head_mask || end + anchor->minimum > to) continue;
+        if (anchor->length > 8 && memcmp(text + at + 8, anchor->bytes + 8, anchor->length - 8u) != 0) continue;
         const pm_set *followers = &tables->sets[anchor->followers];
         size_t i = 0;
         while (i < anchor->minimum && pm_set_has(followers, text[end + i])) i++;

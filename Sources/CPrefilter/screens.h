@@ -11,8 +11,15 @@
 /// `address` (Detectors/Addresses.swift): the `@` at `at`.
 int pm_screen_address(const pm_tables *tables, const uint8_t *text, size_t at, size_t to);
 
-/// The fragment `id` at `at`: bit i is set if the detector of its screen i has to look.
-uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment);
+/// A name, as kernels see it: where it begins and ends, and where quotes and brackets behind it end.
+typedef struct pm_name {
+    size_t start, end, closed;
+} pm_name;
+
+/// The fragment `id` at `at`: bit i is set if the detector of its screen i has to look. `name`: the name around `at`, or NULL if it
+/// is not known.
+uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment,
+                           const pm_name *name);
 
 /// `escape` and `element` (Views.swift): the first byte of an escape at `at`.
 int pm_screen_escape(const uint8_t *text, size_t at, size_t to);

@@ -33,9 +33,9 @@ const uint16_t pm_kinds[256] = {
     ['y'] = L, ['z'] = L, ['_'] = PM_IS_NAME, ['-'] = PM_IS_NAME | A, ['.'] = PM_IS_NAME | A,
     [' '] = PM_IS_BLANK | PM_IS_SPACE | PM_IS_SKIPPED, ['\t'] = PM_IS_BLANK | PM_IS_SPACE | PM_IS_SKIPPED,
     ['\n'] = PM_IS_SPACE | A, ['\v'] = PM_IS_SPACE, ['\f'] = PM_IS_SPACE, ['\r'] = PM_IS_SPACE, [0x1b] = A,
-    ['"'] = Q, ['\''] = Q | PM_MAY_ASSIGN_AFTER_BLANK, ['`'] = Q, ['\\'] = PM_IS_SKIPPED | E | C,
+    ['"'] = Q, ['\''] = Q | PM_MAY_ASSIGN_AFTER_BLANK, ['`'] = Q, ['\\'] = PM_IS_SKIPPED | E | PM_BEGINS_ESCAPE | C,
     ['('] = PM_IS_SKIPPED | A, ['['] = PM_IS_SKIPPED | E, ['='] = O | A, [':'] = O | E | C | A, ['>'] = O | A, ['<'] = A, [','] = O | A,
-    ['|'] = O | C | A, ['$'] = C, ['!'] = C | A, ['&'] = C, ['%'] = E | A, [';'] = E, ['?'] = E | A, ['~'] = A,
+    ['|'] = O | C | A, ['$'] = C, ['!'] = C | A, ['&'] = C, ['%'] = E | PM_BEGINS_ESCAPE | A, [';'] = E, ['?'] = E | A, ['~'] = A,
 };
 #undef B
 #undef A
@@ -123,6 +123,7 @@ void pm_tables_destroy(pm_tables *tables) {
     if (tables == NULL) return;
     free(tables->fragments);
     free(tables->words);
+    free(tables->word_lists);
     free(tables->anchors);
     free(tables->sets);
     free(tables->contexts);
@@ -156,13 +157,18 @@ int pm_tables_add_fragment(pm_tables *tables, const uint8_t *bytes, size_t lengt
     pm_fragment *fragment = APPEND(tables, fragments, fragment);
     if (fragment == NULL) return -1;
     fragment->length = (uint8_t)length;
-    for (size_t i = 0; i < length; i++) fragment->bytes[i] = pm_fold(bytes[i]);
+    for (size_t i = 0; i < length; i++) {
+        uint64_t byte = fragment->bytes[i] = pm_fold(bytes[i]);
+        if (i < 8) fragment->head |= byte << (8 * i), fragment->head_mask |= 0xffull << (8 * i);
+        else fragment->tail |= (uint32_t)byte << (8 * (i - 8)), fragment->tail_mask |= 0xffu << (8 * (i - 8));
+    }
     fragment->screen_count = (uint8_t)count;
     memcpy(fragment->screens, screens, count);
     fragment->is_assignment = count > 0;
     for (size_t i = 0; i < count; i++) fragment->is_assignment &= screens[i] == PM_SCREEN_ASSIGNMENT;
-    uint32_t hash = pm_hash(fragment->bytes[0], fragment->bytes[1], fragment->bytes[2]), slot = pm_slot(hash);
-    tables->fragment_filter[hash >> 6] |= 1ull << (hash & 63);
+    uint32_t key = (uint32_t)fragment->head, slot = pm_slot(pm_hash_three(key));
+    uint32_t hash = length > 3 ? pm_hash_four(key) : pm_hash_three(key);
+    (length > 3 ? tables->fragment_filter : tables->three_fragment_filter)[hash >> 6] |= 1ull << (hash & 63);
     fragment->next = tables->fragment_heads[slot];
     tables->fragment_heads[slot] = (uint16_t)(id + 1);
     return (int)id;
@@ -210,6 +216,8 @@ int pm_tables_add_anchor(pm_tables *tables, const uint8_t *bytes, size_t length,
     anchor->minimum = (uint8_t)(length > kept || set > UINT16_MAX ? 0 : minimum < 255 ? minimum : 255);
     anchor->followers = (uint16_t)set;
     memcpy(anchor->bytes, bytes, kept);
+    memcpy(&anchor->head, bytes, kept < 8 ? kept : 8);
+    memset(&anchor->head_mask, 0xff, kept < 8 ? kept : 8);
     uint32_t hash = pm_hash(bytes[0], bytes[1], bytes[2]);
     tables->anchor_filter[hash >> 6] |= 1ull << (hash & 63);
     anchor->next = tables->anchor_heads[pm_slot(hash)];
@@ -285,6 +293,12 @@ int pm_tables_add_provider_word(pm_tables *tables, const uint8_t *bytes, size_t 
     uint32_t first = pm_hash_first(key, length >= 5 ? 5 : (unsigned)length);
     uint64_t *filter = length >= 5 ? tables->provider_filter : length == 4 ? tables->four_provider_filter : tables->three_provider_filter;
     filter[first >> 6] |= 1ull << (first & 63);
+    // Every fourth byte that may follow a word of three.
+    for (int after = length > 3 ? bytes[3] : 0; after <= (length > 3 ? bytes[3] : 255); after++) {
+        if (length == 3 && !pm_may_follow_three((uint8_t)after)) continue;
+        uint32_t head = pm_hash_four((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)after << 24);
+        tables->provider_head_filter[head >> 6] |= 1ull << (head & 63);
+    }
     word->next = tables->provider_heads[pm_slot(hash)];
     tables->provider_heads[pm_slot(hash)] = tables->provider_word_count;
     return 0;
@@ -358,9 +372,62 @@ static uint32_t add_hint(pm_fragment *all, uint32_t count, uint32_t capacity, co
     return count + 1;
 }
 
+enum { WORD_CLASSES = 32 };
+
+/// Whether a word can stand around a fragment that has a byte of this class, or nothing of the name, before it.
+static int fits_class(const pm_word *word, unsigned class) {
+    // Of a word that is cut off before the fragment nothing is known.
+    if (word->offset == 0 || word->offset > word->length) return 1;
+    uint8_t wanted = word->bytes[word->offset - 1];
+    return (wanted & 31) == class || (wanted == '_' && (class == ('-' & 31) || class == ('.' & 31)));
+}
+
+/// Appends a number to `word_lists`. Returns 0, or -1 if memory is short.
+static int append_to_lists(pm_tables *tables, uint32_t number) {
+    uint32_t *added = append((void **)&tables->word_lists, &tables->word_list_count, &tables->word_list_capacity, sizeof number);
+    if (added == NULL) return -1;
+    *added = number;
+    return 0;
+}
+
+/// Makes `word_lists`. Classes that only words without a byte before the fragment fit share one list.
+static void list_words(pm_tables *tables) {
+    tables->word_list_count = 0;
+    for (uint32_t id = 0; id < tables->fragment_count; id++) {
+        pm_fragment *fragment = &tables->fragments[id];
+        if (!fragment->first_word) continue;
+        fragment->lists = tables->word_list_count;
+        int failed = 0;
+        for (unsigned class = 0; class < WORD_CLASSES; class++) failed |= append_to_lists(tables, 0);
+        uint32_t shared = 0;
+        for (unsigned class = 0; class < WORD_CLASSES && !failed; class++) {
+            uint32_t begin = tables->word_list_count - fragment->lists;
+            int is_shared = 1;
+            for (uint32_t index = fragment->first_word; index; index = tables->words[index - 1].next)
+                is_shared &= tables->words[index - 1].offset == 0 || !fits_class(&tables->words[index - 1], class);
+            if (!is_shared || !shared) {
+                for (uint32_t index = fragment->first_word; index; index = tables->words[index - 1].next) {
+                    const pm_word *word = &tables->words[index - 1];
+                    if (is_shared ? word->offset == 0 : fits_class(word, class)) failed |= append_to_lists(tables, index);
+                }
+                failed |= append_to_lists(tables, 0);
+                if (is_shared) shared = begin;
+            }
+            if (!failed) tables->word_lists[fragment->lists + class] = is_shared ? shared : begin;
+        }
+        if (failed) {
+            free(tables->word_lists);
+            tables->word_lists = NULL;
+            tables->word_list_count = tables->word_list_capacity = 0;
+            return;
+        }
+    }
+}
+
 /// Puts fragments into buckets, so that few places pass a bucket without being one of its fragments. Each goes where it
 /// adds least, and once all are there each is asked again.
 void pm_tables_finish(pm_tables *tables) {
+    list_words(tables);
     memset(tables->low, 0, sizeof tables->low);
     memset(tables->high, 0, sizeof tables->high);
     memset(tables->full, 0, sizeof tables->full);

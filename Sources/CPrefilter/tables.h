@@ -38,6 +38,8 @@ enum {
     /// May stand where a name ends and a value is announced; and if blanks stand between.
     PM_MAY_ASSIGN = 2048,
     PM_MAY_ASSIGN_AFTER_BLANK = 4096,
+    /// What stands behind it may be the tail of an escape that begins with it.
+    PM_BEGINS_ESCAPE = 8192,
 };
 extern const uint16_t pm_kinds[256];
 
@@ -91,7 +93,7 @@ typedef struct pm_word {
     uint8_t length;
     uint8_t offset;
     uint8_t minimum;
-    uint8_t bytes[29];
+    uint8_t bytes[PM_WORD_LENGTH];
     uint32_t next;
 } pm_word;
 
@@ -102,6 +104,11 @@ typedef struct pm_fragment {
     uint8_t bytes[PM_FRAGMENT_LENGTH];
     /// Number plus 1 of the next fragment whose first three bytes hash alike.
     uint16_t next;
+    /// Where its words stand in `word_lists`; see there.
+    uint32_t lists;
+    /// Its bytes, and the bits of them that count, as numbers: to compare them at once.
+    uint64_t head, head_mask;
+    uint32_t tail, tail_mask;
     /// Number plus 1 of its first and last credential word.
     uint32_t first_word, last_word;
     /// Bytes that stand before it in those words, letters of both cases; whether it begins one of them.
@@ -117,6 +124,8 @@ typedef struct pm_anchor {
     uint8_t minimum;
     uint16_t followers;
     uint8_t bytes[PM_ANCHOR_LENGTH];
+    /// Its first eight bytes as a number, and which bits of it count.
+    uint64_t head, head_mask;
     /// Number plus 1 of the next anchor whose first three bytes hash alike.
     uint32_t next;
 } pm_anchor;
@@ -161,11 +170,16 @@ struct pm_tables {
     uint32_t fragment_count, fragment_capacity;
     /// By hash: number plus 1 of the first fragment.
     uint16_t fragment_heads[1 << PM_SLOT_BITS];
-    /// Bit h is set if a fragment's first three bytes hash to h.
-    uint64_t fragment_filter[1024];
+    /// Bit h is set if the first four bytes of a fragment hash to h; of fragments of three bytes, these.
+    uint64_t fragment_filter[1024], three_fragment_filter[1024];
 
     pm_word *words;
     uint32_t word_count, word_capacity;
+    /// For each fragment with words, from its `lists` on: by the low five bits of the byte before the fragment, where the list of
+    /// the words begins that it can stand in; then these lists of words' numbers plus 1, longest word first, each ended by 0. NULL
+    /// if memory was short.
+    uint32_t *word_lists;
+    uint32_t word_list_count, word_list_capacity;
 
     /// Bit h is set if an anchor's first three bytes hash to h.
     uint64_t anchor_filter[1024];
@@ -198,6 +212,8 @@ struct pm_tables {
     uint64_t provider_filter[1024];
     /// The same for words of four bytes, and of three.
     uint64_t four_provider_filter[1024], three_provider_filter[1024];
+    /// Bit h is set if four bytes that hash to h may begin a word of any length: asked before the three above.
+    uint64_t provider_head_filter[1024];
     uint32_t provider_heads[1 << PM_SLOT_BITS];
     /// By length: the alphabets of providers' tokens that have it.
     uint8_t lengths[PM_PROVIDER_LENGTH + 1];
@@ -216,11 +232,17 @@ static inline uint32_t pm_hash(uint8_t a, uint8_t b, uint8_t c) {
 
 static inline uint32_t pm_hash_folded(const uint8_t *p) { return pm_hash(pm_fold(p[0]), pm_fold(p[1]), pm_fold(p[2])); }
 
+/// The same of the first three of the bytes in `key`.
+static inline uint32_t pm_hash_three(uint32_t key) { return (((key | 0x202020u) & 0xffffffu) * 0x9E3779B1u) >> 16; }
+
 /// 16 bits of hash of the first bytes of the eight in `key`, letters folded to lower case.
 static inline uint32_t pm_hash_first(uint64_t key, unsigned count) {
     key = (key | 0x2020202020202020ull) << (8 * (8 - count));
     return (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 48);
 }
+
+/// 16 bits of hash of the four bytes in `key`, letters folded to lower case.
+static inline uint32_t pm_hash_four(uint32_t key) { return ((key | 0x20202020u) * 0x9E3779B1u) >> 16; }
 
 static inline int pm_set_has(const pm_set *set, uint8_t byte) { return set->bits[byte >> 6] >> (byte & 63) & 1; }
 
@@ -228,14 +250,17 @@ static inline uint32_t pm_slot(uint32_t hash) { return hash >> (16 - PM_SLOT_BIT
 
 static inline int pm_filter_has(const uint64_t *filter, uint32_t hash) { return filter[hash >> 6] >> (hash & 63) & 1; }
 
+/// Whether `byte` may stand behind a provider's word of three letters: no small letter, or one that begins a credential's word.
+static inline int pm_may_follow_three(uint8_t byte) {
+    return (uint8_t)(byte - 'a') >= 26 ||
+           (1u << (byte - 'a') & (1u << 0 | 1u << 2 | 1u << 8 | 1u << 10 | 1u << 15 | 1u << 18 | 1u << 19 | 1u << 22));
+}
+
 /// Whether a word of a provider may begin with the first of the eight bytes in `key`.
 static inline int pm_may_be_provider_word(const pm_tables *tables, uint64_t key) {
     if (pm_filter_has(tables->provider_filter, pm_hash_first(key, 5))) return 1;
     if (pm_filter_has(tables->four_provider_filter, pm_hash_first(key, 4))) return 1;
-    if (!pm_filter_has(tables->three_provider_filter, pm_hash_first(key, 3))) return 0;
-    // A small letter behind three begins a credential's word.
-    uint8_t after = (uint8_t)(key >> 24);
-    return (uint8_t)(after - 'a') >= 26 || (1u << (after - 'a') & (1u << 0 | 1u << 2 | 1u << 8 | 1u << 10 | 1u << 15 | 1u << 18 | 1u << 19 | 1u << 22));
+    return pm_filter_has(tables->three_provider_filter, pm_hash_first(key, 3)) && pm_may_follow_three((uint8_t)(key >> 24));
 }
 
 /// Eight bytes at `p`, or as many as there are before `end`.

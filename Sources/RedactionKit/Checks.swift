@@ -234,8 +234,8 @@ enum Placeholders {
         return isMask || stars >= 3
     }
 
-    /// Words that say what a value is or that there is none, in lower case.
-    private static let words: Set<String> = [
+    /// Words that say what a value is or that there is none, in lower case, of at most `ShortWords.maximumLength` bytes.
+    static let words: [StaticString] = [
         "null", "nil", "none", "nan", "true", "false", "yes", "no", "on", "off", "undefined", "void", "empty", "blank",
         "required", "optional", "missing", "invalid", "incorrect", "expired", "wrong", "valid", "ok", "unset", "set",
         "unknown",
@@ -258,10 +258,10 @@ enum Placeholders {
 
     /// Whether the value is one of the words of formats and messages.
     static func isWord(_ text: Text, _ range: Range<Int>) -> Bool {
-        guard range.count <= 14 else { return false }
-        let folded = String(decoding: text.raw(range).lazy.map(lower), as: UTF8.self)
-        return words.contains(folded)
+        wordTable.contains(text, range)
     }
+
+    private static let wordTable = ShortWords(words)
 
     /// Whether the value speaks of itself as a stand-in: `your-api-key`, `changeme`, `<token>`, `test_secret_here`.
     static func isStandIn(_ text: Text, _ range: Range<Int>) -> Bool {
@@ -289,6 +289,61 @@ enum Placeholders {
                 default: false
                 }
             if found { return true }
+        }
+        return false
+    }
+}
+
+/// A set of short words, letters compared without case: a look-up is one hash and a comparison of two numbers.
+struct ShortWords: Sendable {
+    /// Longest word, in bytes.
+    static let maximumLength = 16
+
+    private struct Entry {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+    }
+    /// Open addressing, at most half full; an entry of zeros is free.
+    private var slots: [Entry]
+
+    /// Makes a set of words in lower case.
+    init(_ words: [StaticString]) {
+        var size = 64
+        while size < 2 * words.count { size *= 2 }
+        slots = Array(repeating: Entry(), count: size)
+        for word in words {
+            precondition(word.utf8CodeUnitCount <= Self.maximumLength, "a word fits an entry")
+            let entry = Self.entry(word.utf8Start, word.utf8CodeUnitCount)
+            var slot = self.slot(entry)
+            while slots[slot].low != 0 { slot = (slot + 1) & (size - 1) }
+            slots[slot] = entry
+        }
+    }
+
+    /// The bytes as two numbers, in lower case.
+    @inline(__always)
+    private static func entry(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Entry {
+        var entry = Entry()
+        for i in 0..<min(count, 8) { entry.low |= UInt64(lower(bytes[i])) << UInt64(8 * i) }
+        if count > 8 {
+            for i in 8..<count { entry.high |= UInt64(lower(bytes[i])) << UInt64(8 * (i - 8)) }
+        }
+        return entry
+    }
+
+    @inline(__always)
+    private func slot(_ entry: Entry) -> Int {
+        let mixed = (entry.low ^ entry.high &* 0x9E37_79B9_7F4A_7C15) &* 0xC2B2_AE3D_27D4_EB4F
+        return Int(truncatingIfNeeded: mixed >> 40) & (slots.count - 1)
+    }
+
+    func contains(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard range.count <= Self.maximumLength, !range.isEmpty else { return false }
+        let entry = Self.entry(text.base + range.lowerBound, range.count)
+        var slot = slot(entry)
+        while slots[slot].low != 0 {
+            if slots[slot].low == entry.low && slots[slot].high == entry.high { return true }
+            slot = (slot + 1) & (slots.count - 1)
         }
         return false
     }

@@ -58,6 +58,15 @@ final class CompiledRules: Sendable {
         let offset: Int
     }
 
+    /// What the assignment detector asks about a word that it has found: plain values, since a `Rule` is costly to copy.
+    struct WordTraits: Sendable {
+        let rule: Int
+        /// Bytes of the whole word.
+        let length: Int
+        let offset: Int
+        let strength: Scanner.Strength
+    }
+
     let rules: [Rule]
     /// What confirming a match needs of each rule; a `Rule` itself is costly to copy.
     let traits: [Traits]
@@ -67,6 +76,8 @@ final class CompiledRules: Sendable {
     let contextRules: [(literal: [UInt8], rule: Int)]
     /// Credential words by the fragment they are found from, longest first.
     let words: [[Word]]
+    /// By the prefilter's number of the word, less 1.
+    let wordTraits: [WordTraits]
     /// The rule that private members of JSON Web Keys count as.
     let keyMember: Int?
     /// First bytes of `contextRules`.
@@ -84,7 +95,9 @@ final class CompiledRules: Sendable {
 
     /// Prefilter tables; written in `init` only.
     let tables: TablesBox
-    let families: [[Family]]
+    /// The families of all fragments, and where those of each begin; one more entry ends the last.
+    let families: [Family]
+    let familyStarts: [Int]
     private let anchors: [Anchor]
     /// By slot of an anchor's first three bytes: the first one, or -1.
     private let anchorHeads: [Int32]
@@ -271,7 +284,8 @@ final class CompiledRules: Sendable {
             fragments.append(bytes)
             families.append([item.family])
         }
-        self.families = families
+        self.families = families.flatMap { $0 }
+        familyStarts = families.reduce(into: [0]) { $0.append($0.last! + $1.count) }
         self.words = zip(fragments, families).map { literal, families in
             guard families.contains(.assignment) else { return [] }
             var found: [Word] = []
@@ -284,6 +298,7 @@ final class CompiledRules: Sendable {
             }
             return found.sorted { $0.bytes.count > $1.bytes.count }
         }
+        var wordTraits: [WordTraits] = []
         for (id, fragment) in fragments.enumerated() {
             // Beyond the table's room for screens, every place counts.
             let screens =
@@ -291,11 +306,18 @@ final class CompiledRules: Sendable {
                 ? families[id].map { UInt8($0.screen.rawValue) } : [UInt8(PM_SCREEN_NONE.rawValue)]
             pm_tables_add_fragment(tables.pointer, fragment, fragment.count, screens, screens.count)
             for word in self.words[id] {
-                let minimum = rules[word.rule].category == .password ? 4 : 8
-                pm_tables_add_word(
+                let rule = rules[word.rule]
+                let strength: Scanner.Strength =
+                    rule.category == .password ? .password : rule.id.hasSuffix("secret") ? .secret : .key
+                let minimum = rule.category == .password ? 4 : 8
+                let failed = pm_tables_add_word(
                     tables.pointer, Int32(id), word.bytes, word.bytes.count, word.offset, minimum)
+                if failed != 0 { continue }
+                wordTraits.append(
+                    WordTraits(rule: word.rule, length: word.bytes.count, offset: word.offset, strength: strength))
             }
         }
+        self.wordTraits = wordTraits
         if hasProviders { Self.addProviders(set.providers, to: tables) }
         if email != nil {
             for label in Scanner.pseudoDomains { pm_tables_add_pseudo_domain(tables.pointer, label, label.utf8.count) }

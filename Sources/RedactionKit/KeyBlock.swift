@@ -314,7 +314,7 @@ extension Scanner {
             } else if byte == .backslash {
                 i += 1
                 while i < text.count, text[i] == .backslash { i += 1 }
-                if i < text.count, "nrt/\"'u".utf8.contains(text[i]) {
+                if i < text.count, text[i].isOne(of: "nrt/\"'u") {
                     i += text[i] == UInt8(ascii: "u") ? 5 : 1
                     if i > text.count { i = text.count }
                 }
@@ -370,11 +370,11 @@ extension Scanner {
             // A line that is longer than the limit ends the block.
             return line.count < limits.keyLine ? classifyPrefixed(text, start..<end, &block) : .foreign
         }
-        while start < end, text[start].isWhitespace || text[start].isQuote || "+>|#*".utf8.contains(text[start]) {
+        while start < end, text[start].isWhitespace || text[start].isQuote || text[start].isOne(of: "+>|#*") {
             start += 1
         }
         while end > start,
-            text[end - 1].isQuote || "+,;\\".utf8.contains(text[end - 1]) || text[end - 1].isBlank
+            text[end - 1].isQuote || text[end - 1].isOne(of: "+,;\\") || text[end - 1].isBlank
                 || (text[end - 1] == UInt8(ascii: "n") && text.at(end - 2) == .backslash)
         {
             end -= text[end - 1] == UInt8(ascii: "n") ? 2 : 1

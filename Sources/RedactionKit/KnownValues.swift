@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// A literal value to mask wherever it appears, and the name to show for it.
 public struct KnownValue: Sendable, CustomStringConvertible {
     /// Shortest value that is masked, in bytes. Shorter ones would mask ordinary text.
@@ -69,7 +71,10 @@ public struct KnownValueError: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// Finds known values: one hash of four bytes a position, whatever the number of values.
+/// Finds known values: one hash of four bytes in every three positions, whatever the number of values.
+///
+/// A value has six bytes or more, so one of the positions that are looked at stands on its first, second or third byte, and
+/// the four bytes there are in a filter. Where they pass it, the values that may begin there, or up to two bytes before, are compared.
 ///
 /// Each value is looked for as it is, in base64 at its three alignments, and in hexadecimal; longer encodings and
 /// nested ones are found by decoding (`Views.swift`), where the same index is asked again. A line end in a value
@@ -78,54 +83,65 @@ struct KnownValueIndex {
     private struct Needle {
         let bytes: [UInt8]
         let value: Int
+        /// Bytes 2 to 5 as a number: with the first four, all that a value has at least.
+        let second: UInt32
         var next: Int32
     }
 
     private(set) var names: [String] = []
     private var indices: [String: Int] = [:]
     private var needles: [Needle] = []
-    private var heads: [UInt32: Int32] = [:]
+    private var heads = KeyTable()
     /// Needles without a line end in the order of their bytes, so that those that begin with some bytes stand together; and the
     /// others, each of which matches texts of many lengths.
     private var sorted: [Int] = []
     private var flexible: [Int] = []
     private var isSorted = true
-    /// Needles with a line end in their first four bytes, which have no one hash.
+    /// Needles with a line end in their first six bytes, which have no one hash; and the bytes that they begin with.
     private var broken: [Int] = []
+    private var brokenHeads = Array(repeating: false, count: 256)
     /// Bytes of text that the longest needle may match.
     private(set) var longest = 0
-    /// One bit per hash of the first four bytes.
+    /// One bit per hash of the four bytes that begin at the first, second and third byte of a needle.
     private var filter: [UInt64]
     /// Rule index of the first value; values count up from there.
     let firstRule: Int
 
     /// Bits of the filter's hash: it grows with the needles, so that few places pass it by chance.
-    private var filterBits = 18
-    private static let maximumFilterBits = 22
+    private var filterBits = 13
+    /// 1 MiB, which half of second-level caches hold.
+    private static let maximumFilterBits = 23
+    /// Bits of the filter for each of its entries: with 32, one place in 32 passes by chance at most.
+    private static let bitsPerEntry = 32
 
     init(firstRule: Int) {
         self.firstRule = firstRule
         filter = Array(repeating: 0, count: 1 << (filterBits - 6))
     }
 
-    @inline(__always)
-    private static func hash(_ key: UInt32, bits: Int) -> Int { Int((key &* 0x9E37_79B1) >> UInt32(32 - bits)) }
-
-    /// The first four bytes of a needle as one number.
-    private static func key(_ bytes: [UInt8]) -> UInt32 {
-        UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16 | UInt32(bytes[3]) << 24
+    /// Four bytes of a needle as one number.
+    private static func key(_ bytes: [UInt8], at index: Int = 0) -> UInt32 {
+        UInt32(bytes[index]) | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2]) << 16
+            | UInt32(bytes[index + 3]) << 24
     }
 
-    private mutating func mark(_ key: UInt32) {
-        let bit = Self.hash(key, bits: filterBits)
-        filter[bit >> 6] |= 1 << UInt64(bit & 63)
+    private mutating func mark(_ needle: [UInt8]) {
+        for index in 0..<Int(PM_GRAM_STEP) {
+            let bit = Int(pm_gram_hash(Self.key(needle, at: index), UInt32(filterBits)))
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+        }
     }
 
     private mutating func growFilter() {
-        guard needles.count * 16 > 1 << filterBits, filterBits < Self.maximumFilterBits else { return }
-        filterBits += 2
+        let entries = needles.count * Int(PM_GRAM_STEP)
+        guard entries * Self.bitsPerEntry > 1 << filterBits, filterBits < Self.maximumFilterBits else { return }
+        while entries * Self.bitsPerEntry > 1 << filterBits, filterBits < Self.maximumFilterBits { filterBits += 1 }
         filter = Array(repeating: 0, count: 1 << (filterBits - 6))
-        for key in heads.keys { mark(key) }
+        for needle in needles where !Self.isBroken(needle.bytes) { mark(needle.bytes) }
+    }
+
+    private static func isBroken(_ needle: [UInt8]) -> Bool {
+        needle.prefix(KnownValue.minimumLength).contains(where: isLineEnd)
     }
 
     /// Brings the needles in the order that `holdTail` needs; call it after the last `add`.
@@ -178,15 +194,16 @@ struct KnownValueIndex {
         for form in forms.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             let lineEnds = form.count { $0 == .lineFeed || $0 == .carriageReturn }
             longest = max(longest, form.count + lineEnds * Self.maximumGap)
-            guard !form.prefix(4).contains(where: { $0 == .lineFeed || $0 == .carriageReturn }) else {
+            if Self.isBroken(form) {
                 broken.append(needles.count)
-                needles.append(Needle(bytes: form, value: index, next: -1))
+                brokenHeads[Int(form[0])] = true
+                needles.append(Needle(bytes: form, value: index, second: 0, next: -1))
                 continue
             }
-            let key = Self.key(form)
-            mark(key)
-            needles.append(Needle(bytes: form, value: index, next: heads[key] ?? -1))
-            heads[key] = Int32(needles.count - 1)
+            mark(form)
+            let number = Int32(needles.count)
+            let next = heads.replace(Self.key(form), by: number)
+            needles.append(Needle(bytes: form, value: index, second: Self.key(form, at: 2), next: next))
         }
         growFilter()
     }
@@ -252,47 +269,76 @@ struct KnownValueIndex {
     }
 
     /// Adds the occurrences that begin at or after `pass.lower`, or that overlap the redaction that ends there.
+    ///
+    /// Complexity: linear in the text; whatever the number of values, but for those that begin with the same four bytes.
     func scan(_ pass: inout Pass) {
         let text = pass.text
         guard !needles.isEmpty, text.count >= 4 else { return }
-        var last: Range<Int>?
-        var lastRule = 0
-        let raw = UnsafeRawPointer(text.base)
-        let bits = filterBits
         let from = pass.continuesRedaction ? max(0, pass.lower - longest) : pass.lower
-        filter.withUnsafeBufferPointer { filter in
-            for i in from..<max(from, text.count - 3) {
-                let key = raw.loadUnaligned(fromByteOffset: i, as: UInt32.self)
-                let bit = Self.hash(key, bits: bits)
-                let isCandidate = filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0
-                guard isCandidate || !broken.isEmpty else { continue }
-                // The longest of the values that begin here.
-                var end = 0
-                var rule = 0
-                func look(at needle: Needle) {
-                    guard case .match(let found) = compare(needle.bytes, text, at: i) else { return }
-                    let own = firstRule + needle.value
-                    if found > end || found == end && own < rule { (end, rule) = (found, own) }
-                }
-                if isCandidate, var next = heads[key] {
-                    while next >= 0 {
-                        look(at: needles[Int(next)])
-                        next = needles[Int(next)].next
-                    }
-                }
-                for index in broken where needles[index].bytes[0] == text[i] { look(at: needles[index]) }
-                guard end > i else { continue }
-                // One span over overlapping occurrences, so that their number is bounded too.
-                if let known = last, i < known.upperBound {
-                    last = known.lowerBound..<max(known.upperBound, end)
-                } else {
-                    if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
-                    last = i..<end
-                    lastRule = rule
-                }
+        var found = Occurrences()
+        var at = from
+        while true {
+            at = filter.withUnsafeBufferPointer {
+                pm_next_gram($0.baseAddress, UInt32(filterBits), text.base, at, text.count)
             }
+            guard at < text.count else { break }
+            for index in max(from, at - Int(PM_GRAM_STEP) + 1)...at {
+                let bytes = UnsafeRawPointer(text.base + index)
+                var next = heads[bytes.loadUnaligned(as: UInt32.self)]
+                guard next >= 0, index + KnownValue.minimumLength <= text.count else { continue }
+                let second = bytes.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
+                var longest = Longest()
+                while next >= 0 {
+                    // Most texts that begin like a value are not it.
+                    if needles[Int(next)].second == second { compare(needles[Int(next)], text, at: index, &longest) }
+                    next = needles[Int(next)].next
+                }
+                join(longest, at: index, to: &found, &pass)
+            }
+            at += Int(PM_GRAM_STEP)
         }
-        if let last { pass.add(last, rule: lastRule, confidence: 2, reason: .knownValue) }
+        add(found, to: &pass)
+        guard !broken.isEmpty else { return }
+        found = Occurrences()
+        for index in from..<text.count where brokenHeads[Int(text[index])] {
+            var longest = Longest()
+            for needle in broken { compare(needles[needle], text, at: index, &longest) }
+            join(longest, at: index, to: &found, &pass)
+        }
+        add(found, to: &pass)
+    }
+
+    /// Occurrences that overlap, as one span, so that their number is bounded.
+    private struct Occurrences {
+        var range: Range<Int>?
+        var rule = 0
+    }
+
+    private func add(_ found: Occurrences, to pass: inout Pass) {
+        if let range = found.range { pass.add(range, rule: found.rule, confidence: 2, reason: .knownValue) }
+    }
+
+    /// The longest of the values that begin at a place: where it ends, or 0.
+    private struct Longest {
+        var end = 0
+        var rule = 0
+    }
+
+    private func compare(_ needle: Needle, _ text: Text, at index: Int, _ longest: inout Longest) {
+        guard case .match(let end) = compare(needle.bytes, text, at: index) else { return }
+        let rule = firstRule + needle.value
+        if end > longest.end || end == longest.end && rule < longest.rule { longest = Longest(end: end, rule: rule) }
+    }
+
+    /// Joins a value at `index` to what has been found before.
+    private func join(_ longest: Longest, at index: Int, to found: inout Occurrences, _ pass: inout Pass) {
+        guard longest.end > index else { return }
+        if let known = found.range, index < known.upperBound {
+            found.range = known.lowerBound..<max(known.upperBound, longest.end)
+        } else {
+            add(found, to: &pass)
+            found = Occurrences(range: index..<longest.end, rule: longest.rule)
+        }
     }
 
     /// Holds the earliest place from which a value may still be completed.
@@ -301,13 +347,23 @@ struct KnownValueIndex {
         guard longest > 0, text.count > 0 else { return }
         assert(isSorted, "prepare() follows the last add()")
         var i = max(pass.lower, text.count - longest)
-        while i < min(text.count, pass.hold) {
-            if beginsNeedle(text, at: i) || flexible.contains(where: { isPartial(needles[$0].bytes, text, at: i) }) {
+        let end = min(text.count, pass.hold)
+        while i < end {
+            // Where four bytes are there, a value without a line end in its first bytes begins with them.
+            let mayBegin =
+                text.count - i < 4 || brokenHeads[Int(text[i])]
+                || heads[UnsafeRawPointer(text.base).loadUnaligned(fromByteOffset: i, as: UInt32.self)] >= 0
+            if mayBegin, mayBeContinued(text, from: i) {
                 pass.holdFrom(i)
                 return
             }
             i += 1
         }
+    }
+
+    /// Whether the text from `index` to its end is the beginning of a needle.
+    private func mayBeContinued(_ text: Text, from index: Int) -> Bool {
+        beginsNeedle(text, at: index) || flexible.contains { isPartial(needles[$0].bytes, text, at: index) }
     }
 
     private func isPartial(_ needle: [UInt8], _ text: Text, at index: Int) -> Bool {
@@ -332,5 +388,50 @@ struct KnownValueIndex {
             low += 1
         }
         return false
+    }
+}
+
+/// Numbers by four bytes: open addressing, at most half full.
+private struct KeyTable: Sendable {
+    private var keys: [UInt32] = Array(repeating: 0, count: 64)
+    /// -1: free.
+    private var numbers: [Int32] = Array(repeating: -1, count: 64)
+    private var count = 0
+
+    @inline(__always)
+    private func slot(_ key: UInt32) -> Int {
+        // Other bits of the product than the filter's, of which many are alike where both are asked.
+        Int(truncatingIfNeeded: (UInt64(key) &* 0x9E37_79B9_7F4A_7C15) >> 32) & (keys.count - 1)
+    }
+
+    /// The number of `key`, or -1.
+    @inline(__always)
+    subscript(key: UInt32) -> Int32 {
+        var slot = slot(key)
+        while numbers[slot] >= 0 {
+            if keys[slot] == key { return numbers[slot] }
+            slot = (slot + 1) & (keys.count - 1)
+        }
+        return -1
+    }
+
+    /// Gives `key` a number, and returns the one that it had, or -1.
+    mutating func replace(_ key: UInt32, by number: Int32) -> Int32 {
+        if 2 * (count + 1) > keys.count { grow() }
+        var slot = slot(key)
+        while numbers[slot] >= 0, keys[slot] != key { slot = (slot + 1) & (keys.count - 1) }
+        let before = numbers[slot]
+        if before < 0 { count += 1 }
+        keys[slot] = key
+        numbers[slot] = number
+        return before
+    }
+
+    private mutating func grow() {
+        let old = (keys, numbers)
+        keys = Array(repeating: 0, count: 2 * old.0.count)
+        numbers = Array(repeating: -1, count: 2 * old.1.count)
+        count = 0
+        for (key, number) in zip(old.0, old.1) where number >= 0 { _ = replace(key, by: number) }
     }
 }

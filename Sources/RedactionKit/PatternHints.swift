@@ -87,10 +87,10 @@ enum PatternHints {
                     guard let escaped = next.first, !escaped.isAlnum else { break }
                     value = escaped
                     next = next.dropFirst()
-                } else if "()[]{}|.*+?^$".utf8.contains(byte) {
+                } else if byte.isOne(of: "()[]{}|.*+?^$") {
                     break
                 }
-                if let quantifier = next.first, "?*+{".utf8.contains(quantifier) { break }
+                if let quantifier = next.first, quantifier.isOne(of: "?*+{") { break }
                 result.append(value)
                 rest = next
             }
@@ -118,7 +118,7 @@ enum PatternHints {
                 return ByteSet(escaped...escaped)
             }
             guard first == UInt8(ascii: "[") else {
-                return "()]{}|.*+?^$".utf8.contains(first) ? nil : ByteSet(first...first)
+                return first.isOne(of: "()]{}|.*+?^$") ? nil : ByteSet(first...first)
             }
             var result = ByteSet()
             while let byte = rest.popFirst(), byte != UInt8(ascii: "]") {
@@ -141,7 +141,7 @@ enum PatternHints {
 
         /// The least count of a quantifier; 1 without one; nil if there may be none, or, `exactly`, if there may be more.
         mutating func leastCount(exactly: Bool = false) -> Int? {
-            guard let first = rest.first, "?*+{".utf8.contains(first) else { return 1 }
+            guard let first = rest.first, first.isOne(of: "?*+{") else { return 1 }
             rest = rest.dropFirst()
             if first == UInt8(ascii: "+"), !exactly { return 1 }
             guard first == UInt8(ascii: "{") else { return nil }

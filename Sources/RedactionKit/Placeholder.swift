@@ -53,7 +53,7 @@ public struct PlaceholderTemplate: Sendable, Equatable {
 
     /// Whether each byte may stand between the brackets: in ids, tags, or the template's own text.
     var bytes: [Bool] {
-        var result = (0..<256).map { (UInt8($0)).isIdentifier || ":.-".utf8.contains(UInt8($0)) }
+        var result = (0..<256).map { (UInt8($0)).isIdentifier || UInt8($0).isOne(of: ":.-") }
         for case .text(let text) in parts {
             for byte in text.utf8 { result[Int(byte)] = true }
         }

@@ -337,7 +337,6 @@ public struct RedactionStream: ~Copyable {
 
     private mutating func redact(_ span: Span, _ text: Text, to sink: inout some RedactionSink) {
         let secret = text.raw(span.start..<span.end)
-        let options = redactor.options
         let id: String
         let category: Rule.Category
         if span.rule < redactor.rules.rules.count {
@@ -347,10 +346,12 @@ public struct RedactionStream: ~Copyable {
             id = "known:" + (scanner.knownValues?.names[span.rule - redactor.rules.rules.count] ?? "value")
             category = .known
         }
-        let tag = options.tagger?(id, UnsafeRawBufferPointer(rebasing: secret.prefix(options.limits.tagged)))
+        // Not `let options = redactor.options`: it would be copied for each secret.
+        let tag = redactor.options.tagger?(
+            id, UnsafeRawBufferPointer(rebasing: secret.prefix(redactor.options.limits.tagged)))
         let offset = origin + UInt64(span.start)
         var position: (line: Int, column: Int)?
-        if options.countsLines { position = place(of: span.start) }
+        if redactor.options.countsLines { position = place(of: span.start) }
         findingCount += 1
         sink.redacted(
             Finding(
@@ -358,11 +359,11 @@ public struct RedactionStream: ~Copyable {
                 confidence: span.confidence == 2 ? .high : span.confidence == 1 ? .medium : .low,
                 offset: offset, length: UInt64(span.end - span.start), line: position?.line, column: position?.column,
                 tag: tag,
-                explanation: options.explains ? span.reason.text : nil))
+                explanation: redactor.options.explains ? span.reason.text : nil))
         if tag == nil, let known = placeholders[span.rule] {
             known.withUnsafeBytes { sink.write($0) }
         } else {
-            let rendered = Array(options.template.render(rule: id, category: category.rawValue, tag: tag).utf8)
+            let rendered = Array(redactor.options.template.render(rule: id, category: category.rawValue, tag: tag).utf8)
             if tag == nil { placeholders[span.rule] = rendered }
             rendered.withUnsafeBytes { sink.write($0) }
         }

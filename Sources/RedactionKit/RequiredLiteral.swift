@@ -87,12 +87,12 @@ enum RequiredLiteral {
                 i += 1
             }
             // A quantifier makes the last element optional or repeats it.
-            if i < bytes.count, "?*+{".utf8.contains(bytes[i]) {
+            if i < bytes.count, bytes[i].isOne(of: "?*+{") {
                 if bytes[i] == UInt8(ascii: "+"), let literal { current.append(lower(literal)) }
                 close()
                 if bytes[i] == UInt8(ascii: "{") { while i < bytes.count, bytes[i] != UInt8(ascii: "}") { i += 1 } }
                 i += 1
-                if i < bytes.count, "?+".utf8.contains(bytes[i]) { i += 1 }
+                if i < bytes.count, bytes[i].isOne(of: "?+") { i += 1 }
             } else if let literal {
                 guard literal < 0x80 else {
                     close()

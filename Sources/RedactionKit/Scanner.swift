@@ -82,11 +82,13 @@ final class Scanner {
                 case PM_ESCAPE: if !pass.isInBlock(start) { escape(&pass, at: start) }
                 default:
                     if !pass.isInBlock(start) {
-                        let families = rules.families[Int(candidate.id)]
+                        let id = Int(candidate.id)
+                        let first = rules.familyStarts[id]
+                        let end = rules.familyStarts[id + 1]
                         // One bit a family, if the prefilter had room to ask for each.
-                        let all = families.count > Int(PM_FRAGMENT_SCREENS)
-                        for (bit, family) in families.enumerated() where all || candidate.flags >> bit & 1 != 0 {
-                            fragment(&pass, family, Int(candidate.id), start)
+                        let all = end - first > Int(PM_FRAGMENT_SCREENS)
+                        for index in first..<end where all || candidate.flags >> (index - first) & 1 != 0 {
+                            fragment(&pass, rules.families[index], id, start)
                         }
                     }
                 }

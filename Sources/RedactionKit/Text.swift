@@ -121,6 +121,14 @@ extension UInt8 {
     /// May stand in an identifier of a program or configuration file.
     @inline(__always) var isIdentifier: Bool { isAlnum || self == UInt8(ascii: "_") }
 
+    /// Whether the byte is one of the bytes of `set`: a few comparisons, where a string's `contains` is a generic loop.
+    @inline(__always)
+    func isOne(of set: StaticString) -> Bool {
+        let bytes = set.utf8Start
+        for i in 0..<set.utf8CodeUnitCount where bytes[i] == self { return true }
+        return false
+    }
+
     /// Begins no secret when it begins a run (`pm_unit_start`).
     var isLeadingPunctuation: Bool {
         switch self {

@@ -13,6 +13,8 @@
 #define PM_FRAGMENT_LENGTH 12
 /// Most fragments that a table holds.
 #define PM_MAXIMUM_FRAGMENTS 1024
+/// Bytes of a credential word that are compared.
+#define PM_WORD_LENGTH 29
 /// Most screens of one fragment.
 #define PM_FRAGMENT_SCREENS 8
 /// Bytes before a token in which its provider's word may stand.
@@ -106,6 +108,10 @@ int pm_tables_add_fragment(pm_tables *tables, const uint8_t *bytes, size_t lengt
 /// Adds a credential word that is found from `fragment`, which stands at `offset` in it; longer words first.
 /// `_` stands for `-` and `.` too. Its values have at least `minimum` bytes. Returns 0, or -1 if memory is short.
 int pm_tables_add_word(pm_tables *tables, int fragment, const uint8_t *bytes, size_t length, size_t offset, size_t minimum);
+
+/// Number, counted from 1 in the order in which words were added, of the longest word of `fragment` that covers `at` within the
+/// name `text[start, end)`; 0 if there is none. Of words longer than PM_WORD_LENGTH the beginning is compared.
+uint32_t pm_find_word(const pm_tables *tables, const uint8_t *text, size_t at, size_t start, size_t end, int fragment);
 
 /// A set of byte values, a bit each.
 typedef struct pm_set {
@@ -210,6 +216,16 @@ int pm_has_credential_word(const uint8_t *text, size_t count, size_t start, size
 /// Whether the identifier right before the operator holds the provider's word: `heroku = "…"`.
 int pm_is_named_after_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t value_start,
                                size_t value_end, size_t context_start, size_t context_end);
+
+/// Known values are looked for at one position in this many.
+#define PM_GRAM_STEP 3
+
+/// `bits` bits of hash of four bytes, the first in the lowest place.
+static inline uint32_t pm_gram_hash(uint32_t key, uint32_t bits) { return (key * 0x9E3779B1u) >> (32 - bits); }
+
+/// The first of the positions `at`, `at + PM_GRAM_STEP`, … whose four bytes hash to a bit that is set in `filter`, which has 2^`bits`
+/// bits; `count` if there is none. Complexity: linear in the text.
+size_t pm_next_gram(const uint64_t *filter, uint32_t bits, const uint8_t *text, size_t at, size_t count);
 
 /// Class of each byte: 1 if it belongs to a token run, 2 if it is a digit of base64 or base64url, 4 if it is a letter or digit,
 /// 8 if it may end the context of a token.

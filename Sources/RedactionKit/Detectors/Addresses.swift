@@ -90,7 +90,7 @@ extension Scanner {
             }
         }
         i = unitStart(text, i, index)
-        while i < index, ".-+%'".utf8.contains(text[i]) { i += 1 }
+        while i < index, text[i].isOne(of: ".-+%'") { i += 1 }
         guard i < index else { return nil }
         // `@user@host` is a handle, not an address; `=40`-style and `mailto:` prefixes are not part of it.
         if text.at(i - 1) == UInt8(ascii: "@") { return nil }
@@ -115,12 +115,12 @@ extension Scanner {
     }
 
     func isQuotedLocalByte(_ byte: UInt8) -> Bool {
-        byte.isAlnum || byte >= 0x80 || " .!#$%&*+-/=?^_|~@()".utf8.contains(byte)
+        byte.isAlnum || byte >= 0x80 || byte.isOne(of: " .!#$%&*+-/=?^_|~@()")
     }
 
     func mayOpenQuotedLocal(_ text: Text, at index: Int) -> Bool {
         let before = text.at(index - 1)
-        return index == 0 || before.isWhitespace || "<([,;:=".utf8.contains(before)
+        return index == 0 || before.isWhitespace || before.isOne(of: "<([,;:=")
     }
 
     /// End of a domain that can receive mail, or nil: labels with letters, digits and hyphens, a last label of letters.

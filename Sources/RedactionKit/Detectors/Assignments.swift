@@ -1,3 +1,4 @@
+internal import CPrefilter
 internal import RedactionRules
 
 /// Generic assignments: a name that announces a credential, an operator, a value.
@@ -33,7 +34,7 @@ extension Scanner {
         var range = value.start..<end
         // A full stop at the end of a sentence.
         if value.quote == 0 {
-            while !range.isEmpty, ".:!".utf8.contains(text[range.upperBound - 1]) {
+            while !range.isEmpty, text[range.upperBound - 1].isOne(of: ".:!") {
                 range = range.lowerBound..<(range.upperBound - 1)
             }
         }
@@ -88,13 +89,37 @@ extension Scanner {
         while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
         while start < index, text[start] == UInt8(ascii: ".") { start += 1 }
         // `\n` before a name, and `%26`: not part of it.
-        if text.at(start - 1) == .backslash, start < index, "nrt".utf8.contains(text[start]) { start += 1 }
+        if text.at(start - 1) == .backslash, start < index, text[start].isOne(of: "nrt") { start += 1 }
         while end > index,
             text[end - 1] == UInt8(ascii: ".")
                 || (text[end - 1] == UInt8(ascii: "-") && text.at(end) == UInt8(ascii: ">"))
         { end -= 1 }
-        // The longest word of the rules that covers `index`.
-        var best: (word: CompiledRules.Word, start: Int)?
+        // The longest word of the rules that covers `index`. The prefilter's look-up knows words up to a length, and all but
+        // users' words are shorter.
+        let number = Int(pm_find_word(rules.tables.pointer, text.base, index, start, end, Int32(fragment)))
+        guard number > 0 else { return nil }
+        var word = rules.wordTraits[number - 1]
+        if word.length > Int(PM_WORD_LENGTH) {
+            guard let whole = longestWord(text, around: index, start, end, fragment: fragment) else { return nil }
+            word = whole
+        }
+        let wordStart = index - word.offset
+        var wordEnd = wordStart + word.length
+        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter {
+            wordEnd += 1
+        }
+        guard mayStart(text, start, wordStart, wordEnd), mayEnd(text, wordEnd, end) else { return nil }
+        let isOption =
+            text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
+        return CredentialName(
+            start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: word.strength,
+            isOption: isOption)
+    }
+
+    /// The slow twin of `pm_find_word`, which compares words of any length.
+    func longestWord(
+        _ text: Text, around index: Int, _ start: Int, _ end: Int, fragment: Int
+    ) -> CompiledRules.WordTraits? {
         for word in rules.words[fragment] {
             let length = word.bytes.count
             let at = index - word.offset
@@ -112,23 +137,12 @@ extension Scanner {
                 k += 1
             }
             if k == length {
-                best = (word, at)
-                break
+                return rules.wordTraits.first {
+                    $0.rule == word.rule && $0.length == length && $0.offset == word.offset
+                }
             }
         }
-        guard let (word, wordStart) = best else { return nil }
-        var wordEnd = wordStart + word.bytes.count
-        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter {
-            wordEnd += 1
-        }
-        let rule = rules.rules[word.rule]
-        let strength: Strength = rule.category == .password ? .password : rule.id.hasSuffix("secret") ? .secret : .key
-        guard mayStart(text, start, wordStart, wordEnd), mayEnd(text, wordEnd, end) else { return nil }
-        let isOption =
-            text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
-        return CredentialName(
-            start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: strength,
-            isOption: isOption)
+        return nil
     }
 
     /// Whether an operator can follow an identifier that ends at `end`: a first look that turns most prose away.
@@ -281,7 +295,7 @@ extension Scanner {
             var j = i
             var sawAssignment = false
             var sawEquals = false
-            while j < limit, "=:|?.!~>".utf8.contains(text[j]), j - i < 4 {
+            while j < limit, text[j].isOne(of: "=:|?.!~>"), j - i < 4 {
                 if text[j] == UInt8(ascii: "=") || text[j] == UInt8(ascii: ":") { sawAssignment = true }
                 if text[j] == UInt8(ascii: "=") { sawEquals = true }
                 if text[j] == UInt8(ascii: ">"), !sawEquals { break }
@@ -376,7 +390,7 @@ extension Scanner {
             i += 1
             wrappers += 1
         }
-        if text[i].isLetter, text.at(i + 1).isQuote, "ubrfUBRFL@".utf8.contains(text[i]) { i += 1 }
+        if text[i].isLetter, text.at(i + 1).isQuote, text[i].isOne(of: "ubrfUBRFL@") { i += 1 }
         if text[i] == UInt8(ascii: "@"), text.at(i + 1).isQuote { i += 1 }
         var j = i
         while j < text.count, text[j] == .backslash, j - i < 8 { j += 1 }
@@ -438,7 +452,7 @@ extension Scanner {
                         // The escaped quote that closes an escaped string.
                         break
                     }
-                    if value.escapes > 0, j < limit, "nr".utf8.contains(text[j]), j - i <= value.escapes { break }
+                    if value.escapes > 0, j < limit, text[j].isOne(of: "nr"), j - i <= value.escapes { break }
                     i = min(j + 1, limit)
                     continue
                 }
@@ -461,7 +475,7 @@ extension Scanner {
                     if !opens(text, start, i, byte) { break }
                 }
                 if byte == .backslash,
-                    "nrt\"'\\".utf8.contains(text.at(i + 1)) || (i + 1 == text.count && !pass.isFinal)
+                    text.at(i + 1).isOne(of: "nrt\"'\\") || (i + 1 == text.count && !pass.isFinal)
                 {
                     if i + 1 == text.count {
                         i = text.count
@@ -514,7 +528,7 @@ extension Scanner {
         if profile.distinct < 3 { return false }
         var word = range
         if value.quote == 0 {
-            while !word.isEmpty, "?!".utf8.contains(text[word.upperBound - 1]) {
+            while !word.isEmpty, text[word.upperBound - 1].isOne(of: "?!") {
                 word = word.lowerBound..<(word.upperBound - 1)
             }
         }
@@ -636,7 +650,7 @@ extension Scanner {
         var i = range.lowerBound
         let end = range.upperBound
         if quote != 0 { return false }
-        if "&*!.".utf8.contains(text[i]) { i += 1 }
+        if text[i].isOne(of: "&*!.") { i += 1 }
         guard i < end, text[i].isLetter || text[i] == UInt8(ascii: "_") else { return false }
         let start = i
         var dots = 0

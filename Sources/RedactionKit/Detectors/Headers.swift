@@ -30,7 +30,7 @@ extension Scanner {
             if byte == .lineFeed || byte == .carriageReturn || byte == value.quote { break }
             if byte == .backslash {
                 if end + 1 == text.count, !pass.isFinal { return pass.holdFrom(i) }
-                if text.at(end + 1).isQuote || "rn\\".utf8.contains(text.at(end + 1)) { break }
+                if text.at(end + 1).isQuote || text.at(end + 1).isOne(of: "rn\\") { break }
             }
             // Parameters of a compound scheme may be quoted and separated; other credentials are one token (token68).
             if !isCompound,
@@ -97,7 +97,7 @@ extension Scanner {
             let start = i
             while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote || i == start,
                 !(text[i] == .backslash
-                    && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || "rn".utf8.contains(text.at(i + 1))))
+                    && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || text.at(i + 1).isOne(of: "rn")))
             {
                 i += 1
             }

@@ -82,5 +82,5 @@ extension Scanner {
     }
 
     /// Letters belong to IBANs and IPv6 addresses.
-    private func isNumberByte(_ byte: UInt8) -> Bool { byte.isAlnum || " -.:()+".utf8.contains(byte) }
+    private func isNumberByte(_ byte: UInt8) -> Bool { byte.isAlnum || byte.isOne(of: " -.:()+") }
 }

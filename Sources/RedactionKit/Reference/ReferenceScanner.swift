@@ -156,7 +156,7 @@ private final class Candidates {
             for literal in literals[first] ?? [] where has(text, literal.bytes, at: index) {
                 places.append((index, .literal, index, literal.family, 0))
             }
-            let starts = (words[first] ?? []) + ("-.".utf8.contains(first) ? words[UInt8(ascii: "_")] ?? [] : [])
+            let starts = (words[first] ?? []) + (first.isOne(of: "-.") ? words[UInt8(ascii: "_")] ?? [] : [])
             for (word, fragment) in starts where has(text, word.bytes, at: index) {
                 places.append((index, .literal, index + word.offset, .assignment, fragment))
             }
@@ -242,7 +242,7 @@ private final class Candidates {
         for (index, rule) in rules.rules.enumerated() where rule.detector == .token {
             // That every match holds an anchor is the rule's promise, and tested by not looking for it.
             var applies = !rule.anchors.isEmpty
-            if start > 0, ":$!|&\\".utf8.contains(text[start - 1]) {
+            if start > 0, text[start - 1].isOne(of: ":$!|&\\") {
                 applies = applies || rule.contexts.contains { !occurrences(of: $0, text, line..<start).isEmpty }
             }
             if applies { token(text, index, start, end, isCut: isCut, &pass, scanner) }
