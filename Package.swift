@@ -172,12 +172,15 @@ let package = Package(
         .target(
             name: "RedactionFuzz", dependencies: ["RedactionKit", "RedactionRules", "RuleFiles"],
             path: "Fuzz/RedactionFuzz", swiftSettings: swift),
+        .target(
+            name: "Passkeys", dependencies: ["OpenSSLEngine", "JSONText", "TextEncodings"], swiftSettings: lending),
+
         // All fuzz entry points, by name.
         .target(
             name: "FuzzTargets",
             dependencies: [
                 "RedactionFuzz", "SealingFuzz", "RunFuzz", "RuleFiles", "TerminalText", "ScrubReports", "Compression",
-                "CommandSupport", "JSONText", "LogHook", "Pipelines", "SecretNames",
+                "CommandSupport", "JSONText", "LogHook", "Passkeys", "Pipelines", "SecretNames",
                 "RedactionKit", "RedactionRules",
             ],
             path: "Fuzz/FuzzTargets", swiftSettings: swift),
@@ -281,6 +284,7 @@ if parts != "filter" {
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ]
     package.targets += [
         // The runner's network side, a program of its own: `pipemason` starts it and never links NIO.
@@ -310,7 +314,8 @@ if parts != "filter" {
         .target(
             name: "ServerKit",
             dependencies: [
-                "ServerStore", "Gzip", "RedactionKit", "SealingKit", "OpenSSLEngine", "RunModel", "JSONText",
+                "ServerStore", "Gzip", "Passkeys", "RedactionKit", "SealingKit", "OpenSSLEngine", "RunModel",
+                "JSONText",
                 "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -342,8 +347,8 @@ if parts != "filter" {
         .target(
             name: "ServerWeb",
             dependencies: [
-                "ServerKit", "ServerStore", "CWebAssets", "TerminalText", "RunModel", "RunPlayback", "OpenSSLEngine",
-                "TextEncodings",
+                "ServerKit", "ServerStore", "CWebAssets", "JSONText", "TerminalText", "RunModel", "RunPlayback",
+                "OpenSSLEngine", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Mustache", package: "swift-mustache"),
@@ -378,6 +383,13 @@ if parts != "filter" {
                 "OpenSSLEngine",
             ],
             swiftSettings: lending),
+        .testTarget(
+            name: "PasskeysTests",
+            dependencies: [
+                "Passkeys", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: swift),
         .target(name: "RawHTTP", path: "Tests/RawHTTP", swiftSettings: lending),
         // Ingest against raw inserts, and many watchers (docs/server.md, "What it costs").
         .executableTarget(

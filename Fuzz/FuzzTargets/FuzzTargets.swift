@@ -1,4 +1,5 @@
 internal import LogHook
+internal import Passkeys
 internal import Pipelines
 package import RedactionFuzz
 internal import RuleFiles
@@ -39,6 +40,7 @@ package enum FuzzTargets {
             FuzzTarget(name: "journal-export") { bytes in
                 fuzzJournalExport(bytes.withUnsafeBufferPointer { Array($0) })
             },
+            FuzzTarget(name: "passkey") { bytes in fuzzPasskey(bytes.withUnsafeBufferPointer { Array($0) }) },
             FuzzTarget(name: "report", run: ReportTarget.run),
         ]
 

@@ -6,3 +6,6 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+
+/* Macros that Swift can not read. */
+enum { PM_EVP_PKEY_PUBLIC_KEY = EVP_PKEY_PUBLIC_KEY };

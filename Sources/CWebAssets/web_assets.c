@@ -29,6 +29,9 @@ static const unsigned char layout_html[] = {
 static const unsigned char log_view_js[] = {
 #embed "assets/log-view.js"
 };
+static const unsigned char passkeys_js[] = {
+#embed "assets/passkeys.js"
+};
 static const unsigned char run_log_html[] = {
 #embed "assets/run-log.html"
 };
@@ -88,6 +91,7 @@ static const pm_web_asset assets[] = {
     ASSET("icon.svg", icon_svg),
     ASSET("layout.html", layout_html),
     ASSET("log-view.js", log_view_js),
+    ASSET("passkeys.js", passkeys_js),
     ASSET("run-log.html", run_log_html),
     ASSET("run-model.js", run_model_js),
     ASSET("run.html", run_html),

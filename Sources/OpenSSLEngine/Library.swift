@@ -93,6 +93,11 @@ enum Parameter {
         OSSL_PARAM_construct_uint64(cName(name), value)
     }
 
+    /// A natural number of any size, least significant byte first, as the machines that we build for have it in memory.
+    static func number(_ name: StaticString, _ pointer: UnsafePointer<UInt8>, _ count: Int) -> OSSL_PARAM {
+        OSSL_PARAM_construct_BN(cName(name), UnsafeMutablePointer(mutating: pointer), count)
+    }
+
     static var end: OSSL_PARAM { OSSL_PARAM_construct_end() }
 
     private static func cName(_ name: StaticString) -> UnsafePointer<CChar> {

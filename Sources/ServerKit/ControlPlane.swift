@@ -2,6 +2,7 @@ internal import HTTPTypes
 package import Hummingbird
 internal import Logging
 internal import Metrics
+package import Passkeys
 internal import RedactionKit
 package import SealingKit
 package import ServerStore
@@ -20,6 +21,8 @@ package final class ControlPlane: Sendable {
     let scrubber: ArrivalScrubber
     let cabinet: KeyCabinet
     let userCodes: UserCodes
+    /// What passkeys are made for; nil when the server is reached by an address instead of a name.
+    package let relyingParty: RelyingParty?
 
     /// - Parameter keks: Reads the key file that wraps the keys of organizations.
     package init(
@@ -37,6 +40,7 @@ package final class ControlPlane: Sendable {
         scrubber = try ArrivalScrubber()
         cabinet = KeyCabinet(store: store, keks: keks)
         userCodes = try UserCodes(keks: keks())
+        relyingParty = RelyingParty(origin: settings.publicURL, name: "pipemason")
     }
 
     /// The routes of the API, without pages.

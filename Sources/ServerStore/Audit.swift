@@ -51,6 +51,8 @@ public enum AuditAction: String, Sendable, Hashable, CaseIterable {
     case signInRequested = "sign-in.requested"
     case sessionStarted = "session.started"
     case sessionEnded = "session.ended"
+    case passkeyAdded = "passkey.added"
+    case passkeyRemoved = "passkey.removed"
     case runnerPairingApproved = "pairing.approved"
     case runnerPairingDenied = "pairing.denied"
     case runnerTokenCreated = "runner-token.created"

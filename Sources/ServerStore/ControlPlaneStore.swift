@@ -6,7 +6,7 @@ public import SealingKit
 /// organizations have no key in common; the contract suite holds every store to that.
 public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
     AuditStore,
-    ReceiptKeyStore
+    ReceiptKeyStore, PasskeyStore
 {
     /// The keys of organizations and the records under them, for SealingKit's `KeyRing`.
     var keys: any KeyRingStore { get }
@@ -37,6 +37,10 @@ public enum StoreLimits {
     public static let invitations = 200
     /// Open pairing requests of all organizations together.
     public static let deviceGrants = 10_000
+    /// Passkeys of a user.
+    public static let passkeys = 20
+    /// Challenges for passkeys that nobody has answered yet, of all users together.
+    public static let challenges = 10_000
     /// Artifacts of a run.
     public static let artifacts = 1000
     /// Rows that one `sweep` deletes of a kind.

@@ -16,6 +16,13 @@ public struct Scope: Sendable, Hashable {
         self.address = address
     }
 
+    /// The user who acts.
+    /// - Throws: `.refused`, with the place, for a runner and for the server.
+    package func requireUser(_ place: String) throws(StoreError) -> UserID {
+        guard case .user(let user, _) = actor else { throw StoreError(.refused, "\(place): not a user") }
+        return user
+    }
+
     /// The server itself, within one organization: start-up, sweeps, `verify`.
     package static func server(_ organization: OrganizationID) -> Scope {
         Scope(organization: organization, actor: .server, address: nil)

@@ -103,6 +103,14 @@ extension StoredRow {
             origin: SessionOrigin(address: try optional("address"), agent: try optional("agent")))
     }
 
+    package func passkey() throws -> Passkey {
+        Passkey(
+            id: try value("passkey_id"), credential: try blob("credential"), name: try value("name"),
+            publicKey: try blob("public_key"),
+            signCount: try require(UInt32(exactly: try value("sign_count", as: Int64.self)), "sign_count"),
+            created: try value("created"), lastUsed: try optional("last_used"))
+    }
+
     package func invitation() throws -> Invitation {
         Invitation(
             id: try value("invitation_id"), email: try value("email"), role: try word("role"),

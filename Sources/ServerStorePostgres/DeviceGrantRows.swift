@@ -24,7 +24,7 @@ extension PostgresStore {
     }
 
     public func deviceGrant(_ scope: Scope, userCode: [UInt8], now: Timestamp) async throws -> DeviceGrant? {
-        guard case .user = scope.actor else { throw StoreError(.refused, "pairing: not a user") }
+        _ = try scope.requireUser("pairing")
         return try await query(
             "pairing", Visibility(credential: userCode),
             "SELECT * FROM device_grants WHERE user_code = $1 AND state = $2 AND expires > $3",
@@ -35,7 +35,7 @@ extension PostgresStore {
     public func decideDeviceGrant(
         _ scope: Scope, userCode: [UInt8], approve: Bool, now: Timestamp
     ) async throws -> Bool {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "pairing: not a user") }
+        let user = try scope.requireUser("pairing")
         let state = approve ? DeviceGrant.State.approved : .denied
         let visibility = Visibility(organization: scope.organization, credential: userCode)
         return try await write("pairing", visibility) { transaction in

@@ -114,7 +114,7 @@ extension PostgresStore {
     }
 
     public func sessions(_ scope: Scope, now: Timestamp) async throws -> [Session] {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "sessions: not a user") }
+        let user = try scope.requireUser("sessions")
         return try await query(
             "sessions", .scope(scope),
             """
@@ -125,7 +125,7 @@ extension PostgresStore {
     }
 
     public func endSession(_ scope: Scope, _ id: SessionID, now: Timestamp) async throws -> Bool {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "sessions: not a user") }
+        let user = try scope.requireUser("sessions")
         return try await write("session", .scope(scope)) { transaction in
             let changed = try transaction.execute(
                 "DELETE FROM sessions WHERE org_id = $1 AND session_id = $2 AND user_id = $3",
@@ -267,7 +267,7 @@ extension Transaction {
         return try row(query.sql, query.values)?.scopedSession(address)
     }
 
-    fileprivate func insertSession(
+    func insertSession(
         in organization: OrganizationID, _ user: User, _ hash: TokenHash, expires: Timestamp, origin: SessionOrigin,
         now: Timestamp
     ) throws -> (Scope, Session)? {

@@ -4,7 +4,8 @@ extension PostgresStore {
     public func sweep(now: Timestamp) async throws -> Int {
         var removed = 0
         for (table, key) in [
-            ("sessions", "hash"), ("sign_in_links", "hash"), ("device_grants", "device_hash"), ("invitations", "hash"),
+            ("sessions", "hash"), ("sign_in_links", "hash"), ("challenges", "hash"), ("device_grants", "device_hash"),
+            ("invitations", "hash"),
         ] {
             // What another server is deleting at this moment is left to it.
             removed += try await write("sweep", Visibility(task: .sweep)) { transaction in

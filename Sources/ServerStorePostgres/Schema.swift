@@ -8,11 +8,12 @@ internal import ServerStore
 /// and not once a row.
 enum Schema {
     /// The migrations in order; the first is number 1.
-    static let migrations = [version1]
+    static let migrations = [version1, passkeys]
 
     /// Tables that must have forced row-level security; `PostgresStore` refuses to work without.
     static let protectedTables = [
-        "orgs", "users", "memberships", "sessions", "sign_in_links", "invitations", "device_grants", "runner_tokens",
+        "orgs", "users", "memberships", "sessions", "sign_in_links", "passkeys", "challenges", "invitations",
+        "device_grants", "runner_tokens",
         "runs", "events", "artifacts", "receipt_keys", "org_keys", "audit",
     ]
 
@@ -40,6 +41,34 @@ enum Schema {
     /// Times are milliseconds since 1970. Text is compared and sorted by its bytes, as SQLite does, whatever the database's
     /// language is.
     private static let version1: [String] = settings + tables + policies
+
+    /// Passkeys and challenges belong to users, as sign-in links do, not to organizations.
+    private static let passkeys: [String] =
+        [
+            """
+            CREATE TABLE passkeys (
+                credential bytea NOT NULL PRIMARY KEY,
+                passkey_id uuid NOT NULL UNIQUE,
+                user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+                name text COLLATE "C" NOT NULL,
+                public_key bytea NOT NULL,
+                sign_count bigint NOT NULL,
+                created bigint NOT NULL,
+                last_used bigint
+            )
+            """,
+            "CREATE INDEX passkeys_by_user ON passkeys (user_id)",
+            """
+            CREATE TABLE challenges (
+                hash bytea NOT NULL PRIMARY KEY,
+                user_id uuid REFERENCES users ON DELETE CASCADE,
+                expires bigint NOT NULL
+            )
+            """,
+            "CREATE INDEX challenges_by_user ON challenges (user_id)",
+            "CREATE INDEX challenges_by_expiry ON challenges (expires)",
+        ] + protect("passkeys", "user_id = (SELECT app_user()) OR credential = (SELECT app_credential())")
+        + protect("challenges", "hash = (SELECT app_credential()) OR (SELECT app_task()) = 'sweep'")
 
     private static let policies: [String] = {
         var statements: [String] = []

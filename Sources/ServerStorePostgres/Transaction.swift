@@ -17,7 +17,7 @@ struct Visibility {
     enum Task: String {
         /// Sees which organizations there are, and nothing else of them.
         case list
-        /// Removes what expired: sessions, links, pairing requests, invitations.
+        /// Removes what expired: sessions, links, challenges, pairing requests, invitations.
         case sweep
     }
 

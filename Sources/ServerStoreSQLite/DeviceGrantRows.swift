@@ -24,7 +24,7 @@ extension SQLiteStore {
     }
 
     public func deviceGrant(_ scope: Scope, userCode: [UInt8], now: Timestamp) async throws -> DeviceGrant? {
-        guard case .user = scope.actor else { throw StoreError(.refused, "pairing: not a user") }
+        _ = try scope.requireUser("pairing")
         return try await read("pairing") { database in
             try Row.fetchOne(
                 database, sql: "SELECT * FROM device_grants WHERE user_code = ? AND state = ? AND expires > ?",
@@ -36,7 +36,7 @@ extension SQLiteStore {
     public func decideDeviceGrant(
         _ scope: Scope, userCode: [UInt8], approve: Bool, now: Timestamp
     ) async throws -> Bool {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "pairing: not a user") }
+        let user = try scope.requireUser("pairing")
         let state = approve ? DeviceGrant.State.approved : .denied
         return try await write("pairing") { database in
             let name = try String.fetchOne(

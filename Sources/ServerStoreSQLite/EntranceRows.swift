@@ -104,7 +104,7 @@ extension SQLiteStore {
     }
 
     public func sessions(_ scope: Scope, now: Timestamp) async throws -> [Session] {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "sessions: not a user") }
+        let user = try scope.requireUser("sessions")
         return try await read("sessions") { database in
             try Row.fetchAll(
                 database,
@@ -118,7 +118,7 @@ extension SQLiteStore {
     }
 
     public func endSession(_ scope: Scope, _ id: SessionID, now: Timestamp) async throws -> Bool {
-        guard case .user(let user, _) = scope.actor else { throw StoreError(.refused, "sessions: not a user") }
+        let user = try scope.requireUser("sessions")
         return try await write("session") { database in
             try database.execute(
                 sql: "DELETE FROM sessions WHERE org_id = ? AND session_id = ? AND user_id = ?",
@@ -238,7 +238,7 @@ extension Database {
         return (scope, session)
     }
 
-    fileprivate func insertSession(
+    func insertSession(
         in organization: OrganizationID, _ user: User, _ hash: TokenHash, expires: Timestamp, origin: SessionOrigin,
         now: Timestamp
     ) throws -> (Scope, Session)? {

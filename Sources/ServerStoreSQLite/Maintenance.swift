@@ -5,7 +5,7 @@ extension SQLiteStore {
     public func sweep(now: Timestamp) async throws -> Int {
         try await write("sweep") { database in
             var removed = 0
-            for table in ["sessions", "sign_in_links", "device_grants", "invitations"] {
+            for table in ["sessions", "sign_in_links", "challenges", "device_grants", "invitations"] {
                 let key = Self.hashColumn(of: table)
                 try database.execute(
                     sql:

@@ -6,6 +6,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        migrator.registerMigration("passkeys") { database in try database.execute(sql: passkeys) }
         return migrator
     }
 
@@ -191,5 +192,27 @@ enum Schema {
             address TEXT,
             PRIMARY KEY (org_id, audit_id)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Passkeys and challenges belong to users, as sign-in links do, not to organizations.
+    private static let passkeys = """
+        CREATE TABLE passkeys (
+            credential BLOB NOT NULL PRIMARY KEY,
+            passkey_id BLOB NOT NULL UNIQUE,
+            user_id BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            public_key BLOB NOT NULL,
+            sign_count INTEGER NOT NULL,
+            created INTEGER NOT NULL,
+            last_used INTEGER
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX passkeys_by_user ON passkeys (user_id);
+
+        CREATE TABLE challenges (
+            hash BLOB NOT NULL PRIMARY KEY,
+            user_id BLOB REFERENCES users ON DELETE CASCADE,
+            expires INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX challenges_by_user ON challenges (user_id);
         """
 }

@@ -15,6 +15,8 @@ struct Frame {
     var hasLog = false
     /// Whether there are lines of a log in it.
     var hasLogStyle = false
+    /// Whether there is something in it that needs passkeys.
+    var hasPasskeys = false
     var isWide = false
     /// Whether a browser without scripts loads it again and again.
     var refreshes = false

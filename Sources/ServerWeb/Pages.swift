@@ -7,6 +7,7 @@ extension Routes {
         addAssets()
         open(.get, "/", as: .page) { _ in .see("/runs") }
         addSignInPages()
+        addPasskeyPages()
         addDevicePages()
         addRunPages()
         addSettingsPages()

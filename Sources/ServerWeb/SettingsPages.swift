@@ -29,9 +29,14 @@ extension Routes {
         on(.get, "/settings/sessions", .member, as: .page) { call in
             let organization = try await call.store.organization(call.scope).name
             let sessions = try await call.store.sessions(call.scope, now: call.now)
+            let passkeys = try await call.store.passkeys(call.scope)
+            let hasPasskeys = call.plane.relyingParty != nil
             let view = SessionsView(
-                organization: organization, sessions: sessions.map { SessionsView.Row($0, current: call.session) })
-            return try await call.settings("settings-sessions", view, .sessions).response()
+                organization: organization, sessions: sessions.map { SessionsView.Row($0, current: call.session) },
+                hasPasskeys: hasPasskeys, hasAny: !passkeys.isEmpty, passkeys: passkeys.map(PasskeyRow.init))
+            var frame = try await call.settings("settings-sessions", view, .sessions)
+            frame.hasPasskeys = hasPasskeys
+            return frame.response()
         }
 
         on(.post, "/settings/sessions/:id/end", .member, as: .page) { call in
@@ -152,6 +157,9 @@ private struct RunnersView {
 private struct SessionsView {
     let organization: String
     let sessions: [Row]
+    let hasPasskeys: Bool
+    let hasAny: Bool
+    let passkeys: [PasskeyRow]
 
     struct Row {
         let id: String

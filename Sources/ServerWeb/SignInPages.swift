@@ -8,7 +8,9 @@ extension Routes {
     func addSignInPages() {
         let rate = plane.settings.limits.signIns
 
-        open(.get, "/sign-in", as: .page) { _ in SignInView().response() }
+        open(.get, "/sign-in", as: .page) { call in
+            SignInView(hasPasskeys: call.plane.relyingParty != nil).response()
+        }
 
         open(.post, "/sign-in", rate: rate, fromBrowser: true, as: .page) { call in
             let form = try await call.form()
@@ -82,9 +84,12 @@ private struct SignInView {
     var error: String?
     var isSent = false
     var minutes = 0
+    var hasPasskeys = false
 
     func response(_ status: HTTPResponse.Status = .ok) -> Response {
-        Frame("Sign in", Templates.render("sign-in", self)).response(status)
+        var frame = Frame("Sign in", Templates.render("sign-in", self))
+        frame.hasPasskeys = hasPasskeys
+        return frame.response(status)
     }
 
     /// What a link that is used, expired or invented leads to.
@@ -108,13 +113,16 @@ private struct ConfirmView {
 }
 
 extension SignedIn {
+    /// What the browser keeps, and what it forgets.
+    var welcomeCookies: [String] { [cookie, ReturnPath.clearing] }
+
     fileprivate func welcome(to path: String) -> Response {
         var headers: HTTPFields = [:]
-        headers[values: .setCookie] = [cookie, ReturnPath.clearing]
+        headers[values: .setCookie] = welcomeCookies
         return .see(path, headers: headers)
     }
 }
 
 extension OpenCall {
-    fileprivate var sessionOrigin: SessionOrigin { SessionOrigin(address: address, agent: request.headers[.userAgent]) }
+    var sessionOrigin: SessionOrigin { SessionOrigin(address: address, agent: request.headers[.userAgent]) }
 }

@@ -10,12 +10,14 @@ import time
 
 
 class Server:
-    def __init__(self, program):
+    def __init__(self, program, host="127.0.0.1"):
+        """`host` is what browsers call it."""
         self.program = program
         self.directory = tempfile.mkdtemp(prefix="pipemason-pages-")
         # Not 0: the address that links lead to must be known before the server listens.
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
+        self.url = f"http://{host}:{self.port}"
         self.process = None
         self.link = None
         self.start()
@@ -26,20 +28,19 @@ class Server:
         self.output = os.path.join(self.directory, "output")
         with open(self.output, "w") as output:
             self.process = subprocess.Popen(
-                [self.program, "serve", *self.options, "--listen", f"127.0.0.1:{self.port}", "--log-format", "text"],
+                [self.program, "serve", *self.options, "--listen", f"127.0.0.1:{self.port}", "--public-url", self.url,
+                 "--log-format", "text"],
                 stdout=output, stderr=self.log)
         deadline = time.monotonic() + 60
         while True:
             with open(self.output) as output:
                 text = output.read()
-            found = re.search(r"listening on (http://127\.0\.0\.1:\d+)", text)
-            if found:
+            if re.search(r"listening on http://\S+:\d+", text):
                 break
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(self.log.name) as log:
                     raise RuntimeError("the server does not start: " + log.read()[-2000:] + text)
             time.sleep(0.05)
-        self.url = found[1]
         link = re.search(r"(http\S+/sign-in/link\S+)", text)
         if link:
             self.link = link[1]

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from browser import Browser
 from runner import Pairing, Request, Run
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from server import Server
 
 TOP = os.path.join(os.path.dirname(__file__), "../..")
@@ -158,6 +159,52 @@ class PageTests(unittest.TestCase):
             self.assert_quiet(browser)
         finally:
             browser.close()
+
+    def test_passkeys(self):
+        """A passkey is made, signs in, and does no more when it is removed. Chromium brings the authenticator."""
+        server = Server(self.server.program, "localhost")
+        self.addCleanup(server.close)
+        browser = Browser(server.url)
+        self.addCleanup(browser.close)
+        browser.driver.add_virtual_authenticator(VirtualAuthenticatorOptions(
+            transport=VirtualAuthenticatorOptions.Transport.INTERNAL, has_resident_key=True, has_user_verification=True,
+            is_user_verified=True))
+        browser.open(server.link)
+        browser.submit("main form button")
+        browser.open("/settings/sessions")
+        for name in ("laptop", "laptop again"):
+            browser.one("[data-passkey=add] input").send_keys(name)
+            if name == "laptop":
+                browser.submit("[data-passkey=add] button")
+                self.assertIn("laptop", browser.text())
+        # An authenticator makes one for a person, not two.
+        browser.one("[data-passkey=add] button").click()
+        browser.wait("!document.querySelector('[data-passkey=add] [role=alert]').hidden")
+        self.assertIn("has a passkey of yours already", browser.text())
+        browser.picture("passkeys")
+
+        def sign_out():
+            browser.open("/runs")
+            browser.one(".menu summary").click()
+            browser.submit("form[action='/sign-out'] button")
+
+        sign_out()
+        browser.open("/settings/audit")
+        browser.wait("!document.querySelector('[data-passkey=sign-in]').hidden")
+        browser.picture("sign-in-passkey")
+        browser.submit("[data-passkey=sign-in] button")
+        self.assertTrue(browser.driver.current_url.endswith("/settings/audit"), "back to where one wanted to go")
+        self.assertIn("passkey.added", browser.text())
+
+        browser.open("/settings/sessions")
+        browser.one("td .menu summary").click()
+        browser.submit("form[action$='/remove'] button")
+        self.assertNotIn("Last used", browser.text())
+        sign_out()
+        browser.one("[data-passkey=sign-in] button").click()
+        browser.wait("!document.querySelector('[data-passkey=sign-in] [role=alert]').hidden")
+        self.assertIn("does not sign anybody in", browser.text())
+        self.assert_quiet(browser)
 
     def test_pairing(self):
         pairing = Pairing(self.server.url, "laptop-7")

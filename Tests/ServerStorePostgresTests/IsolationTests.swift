@@ -35,6 +35,14 @@ internal import Testing
         try await store.createDeviceGrant(
             DeviceGrant(name: "desk", address: nil, created: now, expires: now + .seconds(60)),
             device: try Token.generate(.invitation).hash, userCode: Array(name.utf8), now: now)
+        try await store.addPasskey(
+            Scope(organization: organization.id, actor: .user(owner.id, .owner), address: nil),
+            Passkey(
+                id: .new(at: now), credential: Array(name.utf8), name: "desk", publicKey: [1], signCount: 0,
+                created: now),
+            now: now)
+        try await store.createChallenge(
+            try Token.generate(.invitation).hash, user: nil, expires: now + .seconds(60), now: now)
         let token = try Token.generate(.runner).hash
         try await store.createRunnerToken(
             scope, RunnerToken(id: .new(at: now), name: "desk", created: now, createdBy: owner.id), hash: token,
@@ -82,10 +90,11 @@ internal import Testing
             #expect(all.allSatisfy { !$0.hasSuffix(" 0") && !$0.hasSuffix(" 1") }, "\(all)")
             let none = try counts(cluster, database, role: "pipemason", set: "")
             #expect(none == Schema.protectedTables.map { "\($0) 0" })
-            // Of an organization: its own rows. Links and pairings belong to none.
+            // Of an organization: its own rows. Links, passkeys, challenges and pairings belong to none.
+            let outside = ["sign_in_links", "passkeys", "challenges", "device_grants"]
             let own = try counts(cluster, database, role: "pipemason", set: "SET app.org = '\(acme)';")
             for line in own {
-                let isOutside = line.hasPrefix("sign_in_links ") || line.hasPrefix("device_grants ")
+                let isOutside = outside.contains { line.hasPrefix($0 + " ") }
                 #expect(line.hasSuffix(" 0") == isOutside, "\(line)")
             }
             let audit = try cluster.sql("SELECT count(*) FROM audit WHERE org_id = '\(acme)'", database: database)
@@ -136,7 +145,7 @@ internal import Testing
                 """, database: database)
             #expect(
                 loose.split(separator: "\n").map(String.init) == [
-                    "device_grants", "schema_versions", "sign_in_links", "users",
+                    "challenges", "device_grants", "passkeys", "schema_versions", "sign_in_links", "users",
                 ])
         }
     }

@@ -196,6 +196,16 @@ package struct Tenant: Sendable {
         return digest
     }
 
+    /// A passkey of somebody who just joined.
+    package func passkey() async throws -> Identifier<Passkey> {
+        let id = Identifier<Passkey>.new(at: fixture.now)
+        let joined = try await join(.member, "k\(id)")
+        let passkey = Passkey(
+            id: id, credential: id.bytes, name: "desk", publicKey: [], signCount: 0, created: fixture.now)
+        try await fixture.store.addPasskey(joined.scope, passkey, now: fixture.now)
+        return id
+    }
+
     /// The code of a new pairing request.
     package func userCode() async throws -> String {
         try await fixture.test { client in

@@ -28,6 +28,9 @@ extension MatrixRow {
         MatrixRow("GET /sign-in/link", .notFound), MatrixRow("GET /invitation", .notFound),
         MatrixRow("POST /sign-in/link", .notFound, isForm: true) { _ in MatrixRequest(form: "token=x") },
         MatrixRow("POST /invitation", .notFound, isForm: true) { _ in MatrixRequest(form: "token=x&name=x") },
+        MatrixRow("POST /sign-in/passkey/options", .ok, isForm: true),
+        // What nobody signed.
+        MatrixRow("POST /sign-in/passkey", .badRequest, isForm: true) { _ in MatrixRequest(json: #"{"id":"AA"}"#) },
         MatrixRow("POST /sign-out", .seeOther, usesUp: true),
         MatrixRow("POST /organizations/:id/enter", .seeOther, usesUp: true) { tenant in
             MatrixRequest(tenant.organization.description)
@@ -53,6 +56,12 @@ extension MatrixRow {
         MatrixRow("POST /settings/sessions/:id/end", .notFound) { tenant in
             let joined = try await tenant.join(.member, unused(tenant))
             return MatrixRequest(joined.session.id.description)
+        },
+        MatrixRow("POST /settings/passkeys/options", .ok),
+        MatrixRow("POST /settings/passkeys", .badRequest) { _ in MatrixRequest(json: #"{"name":"desk"}"#) },
+        // Everybody removes passkeys of their own only.
+        MatrixRow("POST /settings/passkeys/:id/remove", .notFound) { tenant in
+            MatrixRequest(try await tenant.passkey().description)
         },
         MatrixRow("GET /settings/organization", .ok),
         MatrixRow("POST /settings/organization", .seeOther) { _ in MatrixRequest(form: "name=renamed&retention=") },

@@ -1,3 +1,5 @@
+internal import Passkeys
+
 /// What the server is told when it starts.
 package struct ServerSettings: Sendable {
     /// The address under which browsers and runners reach the server, without a path: `https://pipemason.example.org`.
@@ -61,6 +63,8 @@ package struct ServerLimits: Sendable {
 
     package var sessionTime: Duration = .seconds(14 * 86_400)
     package var signInLinkTime: Duration = .seconds(15 * 60)
+    /// How long an authenticator may take to answer.
+    package var challengeTime: Duration = RelyingParty.timeout
     package var invitationTime: Duration = .seconds(7 * 86_400)
     package var pairingTime: Duration = .seconds(10 * 60)
     package var pairingInterval: Duration = .seconds(5)

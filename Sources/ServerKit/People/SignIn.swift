@@ -141,7 +141,7 @@ extension ControlPlane {
     // MARK: - Sessions
 
     /// Every sign-in makes a new token, whatever cookie the request had: a token that somebody planted before is worth nothing after.
-    private func start(
+    func start(
         _ redeem: (TokenHash, Timestamp, Timestamp) async throws -> (Scope, Session)?
     ) async throws -> SignedIn? {
         let (text, hash) = try Self.newToken(.user)
@@ -153,7 +153,7 @@ extension ControlPlane {
     }
 
     /// What a browser calls itself is the sender's text: kept short, and only when there is no secret in it.
-    private func cleaned(_ origin: SessionOrigin) -> SessionOrigin {
+    func cleaned(_ origin: SessionOrigin) -> SessionOrigin {
         let agent = origin.agent.map { String($0.prefix(160)) }
         guard let agent, scrubber.rule(in: Array(agent.utf8)) == nil else {
             return SessionOrigin(address: origin.address, agent: nil)
