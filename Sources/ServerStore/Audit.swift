@@ -60,6 +60,7 @@ public enum AuditAction: String, Sendable, Hashable, CaseIterable {
     case runnerTokenUsed = "runner-token.used"
     case runnerTokenRotated = "runner-token.rotated"
     case runnerTokenRevoked = "runner-token.revoked"
+    case runnerKeyRegistered = "runner-key.registered"
     case runCancelled = "run.cancelled"
     case runDeleted = "run.deleted"
     case runsExpired = "runs.expired"

@@ -43,13 +43,19 @@ public struct DeviceGrant: Sendable, Hashable {
     public let created: Timestamp
     public let expires: Timestamp
     public var state: State
+    /// The Ed25519 public key that the machine gave, 32 bytes; nil: none.
+    public let runnerKey: [UInt8]?
 
-    public init(name: String, address: String?, created: Timestamp, expires: Timestamp, state: State = .pending) {
+    public init(
+        name: String, address: String?, created: Timestamp, expires: Timestamp, state: State = .pending,
+        runnerKey: [UInt8]? = nil
+    ) {
         self.name = name
         self.address = address
         self.created = created
         self.expires = expires
         self.state = state
+        self.runnerKey = runnerKey
     }
 }
 

@@ -12,10 +12,12 @@ public struct RunnerToken: Sendable, Hashable {
     public var lastAddress: String?
     public var expires: Timestamp?
     public var revoked: Timestamp?
+    /// The machine's Ed25519 public key, registered when it was paired, 32 bytes; nil: none.
+    public var runnerKey: [UInt8]?
 
     public init(
         id: RunnerTokenID, name: String, created: Timestamp, createdBy: UserID?, lastUsed: Timestamp? = nil,
-        lastAddress: String? = nil, expires: Timestamp? = nil, revoked: Timestamp? = nil
+        lastAddress: String? = nil, expires: Timestamp? = nil, revoked: Timestamp? = nil, runnerKey: [UInt8]? = nil
     ) {
         self.id = id
         self.name = name
@@ -25,6 +27,7 @@ public struct RunnerToken: Sendable, Hashable {
         self.lastAddress = lastAddress
         self.expires = expires
         self.revoked = revoked
+        self.runnerKey = runnerKey
     }
 }
 
@@ -40,6 +43,8 @@ public protocol RunnerTokenStore: Sendable {
     func rotateRunnerToken(
         _ scope: Scope, _ id: RunnerTokenID, to hash: TokenHash, overlap: Timestamp, now: Timestamp
     ) async throws -> Bool
+    /// Registers the public key of a live token's machine, once: false when there is no such token or it has another key.
+    func registerRunnerKey(_ scope: Scope, _ id: RunnerTokenID, _ key: [UInt8], now: Timestamp) async throws -> Bool
     /// Ends a token at once; returns false when there is no such token. Revoking twice is no error.
     func revokeRunnerToken(_ scope: Scope, _ id: RunnerTokenID, now: Timestamp) async throws -> Bool
 }

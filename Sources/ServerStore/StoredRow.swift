@@ -122,13 +122,13 @@ extension StoredRow {
             id: try value("token_id"), name: try value("name"), created: try value("created"),
             createdBy: try optional("created_by"), lastUsed: try optional("last_used"),
             lastAddress: try optional("last_address"), expires: try optional("expires"),
-            revoked: try optional("revoked"))
+            revoked: try optional("revoked"), runnerKey: try bytes("runner_key"))
     }
 
     package func deviceGrant() throws -> DeviceGrant {
         DeviceGrant(
             name: try value("name"), address: try optional("address"), created: try value("created"),
-            expires: try value("expires"), state: try word("state"))
+            expires: try value("expires"), state: try word("state"), runnerKey: try bytes("runner_key"))
     }
 
     package func run() throws -> Run {

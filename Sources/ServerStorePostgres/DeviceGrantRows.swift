@@ -13,12 +13,12 @@ extension PostgresStore {
             guard open < StoreLimits.deviceGrants else { throw StoreError(.conflict, "pairing: too many") }
             try transaction.execute(
                 """
-                INSERT INTO device_grants (device_hash, user_code, name, address, created, expires, state)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
+                INSERT INTO device_grants (device_hash, user_code, name, address, created, expires, state, runner_key)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                 """,
                 [
                     device, Bytes(userCode), grant.name, grant.address, grant.created, grant.expires,
-                    DeviceGrant.State.pending.rawValue,
+                    DeviceGrant.State.pending.rawValue, grant.runnerKey.map { Bytes($0) },
                 ])
         }
     }
@@ -81,7 +81,10 @@ extension PostgresStore {
                 transaction.see(Visibility(organization: organization))
                 let scope = Scope(organization: organization, actor: .runner(id), address: address)
                 try transaction.insertRunnerToken(
-                    scope, RunnerToken(id: id, name: grant.name, created: now, createdBy: user), hash: token, now: now)
+                    scope,
+                    RunnerToken(
+                        id: id, name: grant.name, created: now, createdBy: user, runnerKey: grant.runnerKey),
+                    hash: token, now: now)
                 try transaction.execute(
                     "UPDATE device_grants SET state = $1 WHERE device_hash = $2",
                     [DeviceGrant.State.redeemed.rawValue, device])

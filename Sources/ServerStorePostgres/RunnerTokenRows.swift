@@ -37,6 +37,25 @@ extension PostgresStore {
         }
     }
 
+    public func registerRunnerKey(
+        _ scope: Scope, _ id: RunnerTokenID, _ key: [UInt8], now: Timestamp
+    ) async throws -> Bool {
+        try await write("runner token", .scope(scope)) { transaction in
+            let row = try transaction.row(
+                """
+                SELECT runner_key FROM runner_tokens
+                WHERE org_id = $1 AND token_id = $2 AND revoked IS NULL AND (expires IS NULL OR expires > $3) FOR UPDATE
+                """, [scope.organization, id, now])
+            guard let row else { return false }
+            if let known = try row.bytes("runner_key") { return known == key }
+            try transaction.execute(
+                "UPDATE runner_tokens SET runner_key = $1 WHERE org_id = $2 AND token_id = $3",
+                [Bytes(key), scope.organization, id])
+            try transaction.audit(scope, .runnerKeyRegistered, subject: id, now: now)
+            return true
+        }
+    }
+
     public func revokeRunnerToken(_ scope: Scope, _ id: RunnerTokenID, now: Timestamp) async throws -> Bool {
         try await write("runner token", .scope(scope)) { transaction in
             let changed = try transaction.execute(
@@ -64,9 +83,13 @@ extension Transaction {
         guard live < StoreLimits.runnerTokens else { throw StoreError(.conflict, "runner token: too many") }
         try execute(
             """
-            INSERT INTO runner_tokens (org_id, token_id, hash, name, created, created_by, expires)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            """, [scope.organization, token.id, hash, token.name, token.created, token.createdBy, token.expires])
+            INSERT INTO runner_tokens (org_id, token_id, hash, name, created, created_by, expires, runner_key)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            [
+                scope.organization, token.id, hash, token.name, token.created, token.createdBy, token.expires,
+                token.runnerKey.map { Bytes($0) },
+            ])
         try audit(scope, .runnerTokenCreated, subject: token.id, now: now)
     }
 }

@@ -13,12 +13,12 @@ extension SQLiteStore {
             guard open ?? 0 < StoreLimits.deviceGrants else { throw StoreError(.conflict, "pairing: too many") }
             try database.execute(
                 sql: """
-                    INSERT INTO device_grants (device_hash, user_code, name, address, created, expires, state)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO device_grants (device_hash, user_code, name, address, created, expires, state, runner_key)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     device, Data(userCode), grant.name, grant.address, grant.created, grant.expires,
-                    DeviceGrant.State.pending.rawValue,
+                    DeviceGrant.State.pending.rawValue, grant.runnerKey.map { Data($0) },
                 ])
         }
     }
@@ -77,7 +77,10 @@ extension SQLiteStore {
                 let id = RunnerTokenID.new(at: now)
                 let scope = Scope(organization: organization, actor: .runner(id), address: address)
                 try database.insertRunnerToken(
-                    scope, RunnerToken(id: id, name: grant.name, created: now, createdBy: user), hash: token, now: now)
+                    scope,
+                    RunnerToken(
+                        id: id, name: grant.name, created: now, createdBy: user, runnerKey: grant.runnerKey),
+                    hash: token, now: now)
                 try database.execute(
                     sql: "UPDATE device_grants SET state = ? WHERE device_hash = ?",
                     arguments: [DeviceGrant.State.redeemed.rawValue, device])

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRDB
 public import SealingKit
 public import ServerStore
@@ -43,6 +44,27 @@ extension SQLiteStore {
         }
     }
 
+    public func registerRunnerKey(
+        _ scope: Scope, _ id: RunnerTokenID, _ key: [UInt8], now: Timestamp
+    ) async throws -> Bool {
+        try await write("runner token") { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT runner_key FROM runner_tokens
+                    WHERE org_id = ? AND token_id = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?)
+                    """,
+                arguments: [scope.organization, id, now])
+            guard let row else { return false }
+            if let known = try row.bytes("runner_key") { return known == key }
+            try database.execute(
+                sql: "UPDATE runner_tokens SET runner_key = ? WHERE org_id = ? AND token_id = ?",
+                arguments: [Data(key), scope.organization, id])
+            try database.audit(scope, .runnerKeyRegistered, subject: id, now: now)
+            return true
+        }
+    }
+
     public func revokeRunnerToken(_ scope: Scope, _ id: RunnerTokenID, now: Timestamp) async throws -> Bool {
         try await write("runner token") { database in
             let row = try Row.fetchOne(
@@ -67,11 +89,12 @@ extension Database {
         guard live ?? 0 < StoreLimits.runnerTokens else { throw StoreError(.conflict, "runner token: too many") }
         try execute(
             sql: """
-                INSERT INTO runner_tokens (org_id, token_id, hash, name, created, created_by, expires)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO runner_tokens (org_id, token_id, hash, name, created, created_by, expires, runner_key)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 scope.organization, token.id, hash, token.name, token.created, token.createdBy, token.expires,
+                token.runnerKey.map { Data($0) },
             ])
         try audit(scope, .runnerTokenCreated, subject: token.id, now: now)
     }

@@ -7,8 +7,15 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
         migrator.registerMigration("passkeys") { database in try database.execute(sql: passkeys) }
+        migrator.registerMigration("runner-keys") { database in try database.execute(sql: runnerKeys) }
         return migrator
     }
+
+    /// The Ed25519 public keys that machines register when they are paired.
+    private static let runnerKeys = """
+        ALTER TABLE device_grants ADD COLUMN runner_key BLOB;
+        ALTER TABLE runner_tokens ADD COLUMN runner_key BLOB;
+        """
 
     /// Times are milliseconds since 1970, ids and hashes BLOBs.
     private static let version1 = """

@@ -10,9 +10,15 @@ internal import Testing
     @Test func runnerIsPairedAfterAPersonAgrees() async throws {
         let fixture = try Fixture(limits: .unhurried)
         let tenant = try await Tenant(fixture, "acme")
+        let key = String(repeating: "0a", count: 32)
         try await fixture.test { (client: any TestClientProtocol) async throws -> Void in
+            for bad in ["", "0a", key + "0a", String(repeating: "zz", count: 32)] {
+                let form = "client_id=pipemason&device_name=d&runner_key=\(bad)"
+                let refused = try await client.call(.post, "/oauth/device/code", form: form)
+                #expect(refused.json["error"]?.string == "invalid_request", "\(bad)")
+            }
             let asked = try await client.call(
-                .post, "/oauth/device/code", form: "client_id=pipemason&device_name=My+desk")
+                .post, "/oauth/device/code", form: "client_id=pipemason&device_name=My+desk&runner_key=\(key)")
             #expect(
                 asked.status == .ok && asked.json["interval"]?.number == 5 && asked.json["expires_in"]?.number == 600)
             let code = try #require(asked.json["user_code"]?.string)
@@ -38,9 +44,16 @@ internal import Testing
             #expect(granted.status == .ok && granted.headers[.cacheControl] == "no-store")
             #expect(granted.json["organization"]?.string == tenant.organization.description)
             let token = try #require(granted.json["access_token"]?.string)
-            #expect(
-                try await client.call(.get, "/api/v1/runner", .bearer(token)).json["name"]?.string
-                    == "My desk")
+            let runner = try await client.call(.get, "/api/v1/runner", .bearer(token)).json
+            #expect(runner["name"]?.string == "My desk" && runner["runner_key"]?.string == key)
+            // Once: the machine has this key from now on.
+            for (text, status) in [
+                (key, HTTPResponse.Status.noContent), (String(key.reversed()), .conflict), ("", .badRequest),
+            ] {
+                let put = try await client.call(
+                    .put, "/api/v1/runner/key", .bearer(token), json: #"{"runner_key":"\#(text)"}"#)
+                #expect(put.status == status)
+            }
             #expect(try await client.call(.post, "/oauth/token", form: form).json["error"]?.string == "invalid_grant")
         }
     }

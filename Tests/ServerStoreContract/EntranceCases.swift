@@ -145,7 +145,8 @@ let pairingCases: [ContractCase] = [
         let device = try newHash(.invitation)
         let code = Array("code".utf8).padded(to: 32)
         let grant = DeviceGrant(
-            name: "desk", address: "192.0.2.5", created: World.start, expires: World.start + .seconds(600))
+            name: "desk", address: "192.0.2.5", created: World.start, expires: World.start + .seconds(600),
+            runnerKey: Array(0..<32))
         try await store.createDeviceGrant(grant, device: device, userCode: code, now: World.start)
         func poll(_ seconds: Int, _ token: TokenHash? = nil) async throws -> DevicePoll {
             try await store.pollDeviceGrant(
@@ -170,7 +171,26 @@ let pairingCases: [ContractCase] = [
         #expect(organization == world.organization)
         let (scope, row) = try #require(try await store.runner(token, address: nil, now: World.start))
         #expect(scope.actor == .runner(id) && row.name == "desk" && row.createdBy == world.owner.id)
+        #expect(row.runnerKey == Array(0..<32))
+        #expect(try await store.runnerToken(world.ownerScope, id)?.runnerKey == Array(0..<32))
         #expect(try await poll(30) == .unknown)
+    },
+    ContractCase("a machine's key is registered once, and only with a live token") { store in
+        let world = try await World.make(in: store, "acme")
+        let other = try await World.make(in: store, "other")
+        let scope = world.ownerScope
+        let key = [UInt8](repeating: 7, count: 32)
+        func register(_ scope: Scope, _ key: [UInt8]) async throws -> Bool {
+            try await store.registerRunnerKey(scope, world.runner, key, now: World.start)
+        }
+        #expect(try await store.runnerToken(scope, world.runner)?.runnerKey == nil)
+        #expect(try await !register(other.ownerScope, key))
+        #expect(try await register(scope, key))
+        #expect(try await register(scope, key))
+        #expect(try await !register(scope, [UInt8](repeating: 8, count: 32)))
+        #expect(try await store.runnerToken(scope, world.runner)?.runnerKey == key)
+        #expect(try await store.revokeRunnerToken(scope, world.runner, now: World.start))
+        #expect(try await !register(scope, key))
     },
     ContractCase("a pairing that is denied, expired or unknown gives nothing") { store in
         let world = try await World.make(in: store, "acme")

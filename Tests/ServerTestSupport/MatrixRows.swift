@@ -25,6 +25,9 @@ extension MatrixRow {
         },
         MatrixRow("GET /api/v1/runner", .ok), MatrixRow("POST /api/v1/runner/rotate", .ok, usesUp: true),
         MatrixRow("DELETE /api/v1/runner", .noContent, usesUp: true),
+        MatrixRow("PUT /api/v1/runner/key", .noContent) { _ in
+            MatrixRequest(json: #"{"runner_key":"\#(String(repeating: "5a", count: 32))"}"#)
+        },
         MatrixRow("GET /api/v1/runner-tokens", .ok),
         MatrixRow("POST /api/v1/runner-tokens", .created) { _ in MatrixRequest(json: #"{"name":"new"}"#) },
         MatrixRow("GET /api/v1/runner-tokens/:id", .ok) { tenant in MatrixRequest(tenant.runner.description) },

@@ -50,7 +50,10 @@ extension Operation {
     private static let pairing: [Operation] = [
         Operation(
             method: "POST", path: "/oauth/device/code", access: .open, summary: "Begins to pair a runner (RFC 8628).",
-            body: .form(.openRecord(["client_id": .constant("pipemason"), "device_name": .text(100)])),
+            body: .form(
+                .openRecord(
+                    ["client_id": .constant("pipemason"), "device_name": .text(100)],
+                    optional: ["runner_key": .text(64)])),
             answers: [
                 (
                     200,
@@ -103,6 +106,10 @@ extension Operation {
             method: "POST", path: "/api/v1/runner/rotate", access: .runner,
             summary: "Gives the runner a new token; the old one opens a while longer.",
             answers: [(200, .json(.record(["token": .string, "previous_until": .time])))]),
+        Operation(
+            method: "PUT", path: "/api/v1/runner/key", access: .runner,
+            summary: "Registers the machine's public key, once.", body: .json(.record(["runner_key": .text(64)])),
+            answers: [(204, nil)], problems: [400, 409, 413, 415]),
         Operation(
             method: "GET", path: "/api/v1/runner-tokens", access: .member,
             summary: "All runner tokens, never their text.",

@@ -25,6 +25,19 @@ extension Routes {
             return call.json(JSON.object([("token", JSON.string(token)), ("previous_until", overlap.json)]))
         }
 
+        on(.put, "/api/v1/runner/key", .runner) { call in
+            guard case .runner(let id) = call.scope.actor else { throw Problem.unauthorized }
+            var body = try await Body.document(call.request, limit: call.plane.settings.limits.documentBytes)
+            guard let key = runnerKey(try body.text("runner_key", limit: 64)) else {
+                throw Problem.badField("runner_key", "64 hexadecimal digits")
+            }
+            try body.finish()
+            guard try await call.store.registerRunnerKey(call.scope, id, key, now: call.now) else {
+                throw Problem.conflict("The machine has another key.")
+            }
+            return Response(status: .noContent)
+        }
+
         on(.get, "/api/v1/runner-tokens", .member) { call in
             let tokens = try await call.store.runnerTokens(call.scope)
             return call.json(JSON.object([("runner_tokens", JSON.array(tokens.map(document)))]))
@@ -60,6 +73,7 @@ private func document(_ token: RunnerToken) -> String {
         ("created_by", token.createdBy.map { JSON.string($0.description) } ?? "null"),
         ("last_used", token.lastUsed?.json ?? "null"), ("last_address", token.lastAddress.map(JSON.string) ?? "null"),
         ("expires", token.expires?.json ?? "null"), ("revoked", token.revoked?.json ?? "null"),
+        ("runner_key", runnerKeyText(token)),
     ])
 }
 

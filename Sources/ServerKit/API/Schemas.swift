@@ -58,11 +58,11 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral 
     }
 
     /// An object with these members, and others that are passed over.
-    static func openRecord(_ required: [String: JSONValue]) -> JSONValue {
-        let properties = required.sorted { $0.key < $1.key }
+    static func openRecord(_ required: [String: JSONValue], optional: [String: JSONValue] = [:]) -> JSONValue {
+        let properties = required.merging(optional) { first, _ in first }.sorted { $0.key < $1.key }
         return [
             "type": "object", "properties": .object(properties.map { (name: $0.key, value: $0.value) }),
-            "required": .array(properties.map { .string($0.key) }),
+            "required": .array(required.keys.sorted().map { .string($0) }),
         ]
     }
 
@@ -80,7 +80,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral 
     ])
     static let runnerToken = record([
         "id": uuid, "name": string, "created": time, "created_by": nullableUUID, "last_used": nullableTime,
-        "last_address": nullableString, "expires": nullableTime, "revoked": nullableTime,
+        "last_address": nullableString, "expires": nullableTime, "revoked": nullableTime, "runner_key": nullableString,
     ])
     static let auditEntry = record([
         "id": uuid, "time": time, "actor": string, "actor_id": nullableUUID, "action": string, "subject": string,
@@ -115,7 +115,8 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral 
 extension [String: JSONValue] {
     /// The members that tell a runner about itself.
     static let runner: [String: JSONValue] = [
-        "runner": .uuid, "name": .string, "organization": .uuid, "organization_name": .string,
+        "runner": .uuid, "name": .string, "runner_key": .nullableString, "organization": .uuid,
+        "organization_name": .string,
         "receipt_key": .record(["id": .string, "alg": .string, "public": .string]),
     ]
 }

@@ -20,7 +20,12 @@ extension Routes {
             }
             guard form["client_id"] == clientID else { return oauthError("invalid_client") }
             try call.plane.scrubber.require(name, field: "device_name")
-            return try await call.plane.requestPairing(name: name, call)
+            var key: [UInt8]?
+            if let text = form["runner_key"] {
+                key = runnerKey(text)
+                if key == nil { return oauthError("invalid_request") }
+            }
+            return try await call.plane.requestPairing(name: name, key: key, call)
         }
 
         open(.post, "/oauth/token", rate: limits.pairingPolls) { call in
@@ -68,6 +73,12 @@ extension Routes {
     }
 }
 
+/// The registered key of a token's machine, as JSON.
+func runnerKeyText(_ token: RunnerToken) -> String {
+    guard let key = token.runnerKey else { return "null" }
+    return JSON.string(Hex.encode(key.span))
+}
+
 /// There is one public client: the runner.
 private let clientID = "pipemason"
 private let grantType = "urn:ietf:params:oauth:grant-type:device_code"
@@ -80,17 +91,24 @@ private func oauthForm(_ call: OpenCall) async throws -> Form? {
     { return nil }
 }
 
+/// An Ed25519 public key (RFC 8032, 5.1.5) as 64 hexadecimal digits; nil: it is none.
+func runnerKey(_ text: String) -> [UInt8]? {
+    guard let bytes = Hex.decode(text), bytes.count == 32 else { return nil }
+    return bytes
+}
+
 /// RFC 6749, section 5.2, with the codes of RFC 8628, section 3.5.
 private func oauthError(_ code: String) -> Response {
     .json(JSON.object([("error", JSON.string(code))]), .badRequest)
 }
 
 extension ControlPlane {
-    fileprivate func requestPairing(name: String, _ call: OpenCall) async throws -> Response {
+    fileprivate func requestPairing(name: String, key: [UInt8]?, _ call: OpenCall) async throws -> Response {
         let (device, deviceHash) = try Self.newToken(.invitation)
         let code = try UserCodes.make()
         let grant = DeviceGrant(
-            name: name, address: call.address, created: call.now, expires: call.now + settings.limits.pairingTime)
+            name: name, address: call.address, created: call.now, expires: call.now + settings.limits.pairingTime,
+            runnerKey: key)
         try await store.createDeviceGrant(grant, device: deviceHash, userCode: userCodes.mac(code), now: call.now)
         let page = settings.publicURL + "/device"
         let display = UserCodes.display(code)
@@ -127,6 +145,7 @@ extension ControlPlane {
         let publicHex = Hex.encode(publicKey.span)
         return [
             ("runner", JSON.string(id.description)), ("name", JSON.string(token.name)),
+            ("runner_key", runnerKeyText(token)),
             ("organization", JSON.string(organization.id.description)),
             ("organization_name", JSON.string(organization.name)),
             (
