@@ -1,5 +1,5 @@
 package import CommandSupport
-internal import Glibc
+package import Glibc
 
 /// A log that another program writes and a third one rotates: every byte once, in order.
 ///
@@ -11,7 +11,7 @@ package final class FollowedFile {
     /// Seconds without a byte after which a file that was renamed counts as ended.
     package static let quiet = 1.0
     /// Bytes by which a file is known again.
-    private static let fingerprint = 256
+    static let fingerprint = 256
     private static let readSize = 256 << 10
     /// Files that wait to be read.
     private static let maximumSuccessors = 64
@@ -41,6 +41,95 @@ package final class FollowedFile {
             tail = Self.read(
                 descriptor, max(0, offset - off_t(Self.fingerprint)), Int(min(offset, off_t(Self.fingerprint))))
         }
+    }
+
+    /// Goes on at a place where another process ended, also in a file that has been rotated since.
+    ///
+    /// - Parameter passes: Files that are no part of the log though they may be called like it.
+    package init(_ path: Path, at place: FollowState.Place, passing passes: [stat] = []) {
+        self.path = path
+        let named = openNamed()
+        if let named, place.isIn(named.descriptor, named.identity, asCopy: false) {
+            begin(named)
+            resume(at: place)
+            return
+        }
+        guard let found = find(place, passes) else {
+            warnings.append(
+                "\(path.text): was rotated, and its old file is not here; what was not read before is lost")
+            if let named { begin(named) }
+            return
+        }
+        begin(found.file)
+        resume(at: place)
+        successors = found.later
+        if let named {
+            // The newest; it may be what was read last, cut.
+            if successors.count < Self.maximumSuccessors { successors.append(named) } else { close(named.descriptor) }
+        }
+    }
+
+    private func resume(at place: FollowState.Place) {
+        offset = off_t(place.offset)
+        head = Self.read(descriptor, 0, place.head.count)
+        tail = Self.read(descriptor, offset - off_t(place.tail.count), place.tail.count)
+    }
+
+    /// Where the next byte is read, by which a later start finds it again; nil while that is in a copy.
+    package var place: FollowState.Place? {
+        guard descriptor >= 0, copy == nil else { return nil }
+        return FollowState.Place(
+            device: Int(bitPattern: UInt(identity.st_dev)), inode: Int(bitPattern: UInt(identity.st_ino)),
+            offset: Int(offset), head: FollowState.Fingerprint(head), tail: FollowState.Fingerprint(tail))
+    }
+
+    /// So many bytes before the place where the next one is read, or as many as there are.
+    package func bytesBehind(_ count: Int) -> [UInt8] {
+        guard descriptor >= 0, copy == nil else { return [] }
+        let start = max(0, offset - off_t(count))
+        return Self.read(descriptor, start, Int(offset - start))
+    }
+
+    private typealias File = (descriptor: Int32, identity: stat)
+
+    /// The file that has the place, under another name or as a copy, and those that were written after it.
+    private func find(_ place: FollowState.Place, _ passes: [stat]) -> (file: File, later: [File])? {
+        let (parent, name) = path.split
+        guard let directory = Descriptor.openDirectory(parent), let names = FileTree.names(in: directory) else {
+            return nil
+        }
+        var files: [File] = []
+        for other in names where Self.isRotation(other, of: name) {
+            let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+            guard let file = Descriptor.open(at: directory.number, other, flags), let status = file.status,
+                status.isRegularFile, !passes.contains(where: { $0.isSameFile(as: status) })
+            else { continue }
+            files.append((fcntl(file.number, F_DUPFD_CLOEXEC, 3), status))
+        }
+        // Each was written last when the next one began, or was copied then.
+        files.sort {
+            ($0.identity.st_mtim.tv_sec, $0.identity.st_mtim.tv_nsec)
+                < ($1.identity.st_mtim.tv_sec, $1.identity.st_mtim.tv_nsec)
+        }
+        let index =
+            files.firstIndex { place.isIn($0.descriptor, $0.identity, asCopy: false) }
+            ?? files.firstIndex { place.isIn($0.descriptor, $0.identity, asCopy: true) }
+        guard let index else {
+            for file in files { close(file.descriptor) }
+            return nil
+        }
+        for file in files[..<index] { close(file.descriptor) }
+        let later = files[(index + 1)...]
+        for file in later.dropFirst(Self.maximumSuccessors - 1) { close(file.descriptor) }
+        return (files[index], Array(later.prefix(Self.maximumSuccessors - 1)))
+    }
+
+    /// Whether a name is what logrotate makes of `name`: a dot or a hyphen, and a number or a date.
+    static func isRotation(_ other: [UInt8], of name: [UInt8]) -> Bool {
+        guard other.starts(with: name), other.count > name.count + 1 else { return false }
+        let rest = other[name.count...]
+        return (rest.first == UInt8(ascii: ".") || rest.first == UInt8(ascii: "-"))
+            && rest.dropFirst().allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
     }
 
     deinit {
@@ -172,10 +261,21 @@ package final class FollowedFile {
         return bytes
     }
 
-    private static func read(_ file: Int32, _ offset: off_t, _ count: Int) -> [UInt8] {
+    fileprivate static func read(_ file: Int32, _ offset: off_t, _ count: Int) -> [UInt8] {
         guard count > 0 else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = max(0, pread(file, buffer.baseAddress, count, offset))
         }
+    }
+}
+
+extension FollowState.Place {
+    /// Whether an open file has this place: the same file, or one with the same bytes before it.
+    fileprivate func isIn(_ file: Int32, _ status: stat, asCopy: Bool) -> Bool {
+        let isSame = Int(bitPattern: UInt(status.st_dev)) == device && Int(bitPattern: UInt(status.st_ino)) == inode
+        guard isSame || asCopy && offset > 0, Int(status.st_size) >= offset else { return false }
+        let start = FollowedFile.read(file, 0, head.count)
+        let end = FollowedFile.read(file, off_t(offset - tail.count), tail.count)
+        return FollowState.Fingerprint(start) == head && FollowState.Fingerprint(end) == tail
     }
 }

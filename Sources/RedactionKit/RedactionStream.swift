@@ -123,6 +123,13 @@ public struct RedactionStream: ~Copyable {
         open = nil
     }
 
+    /// Whether everything that was written has been released, and no construct is open. At the end of a line, a stream that
+    /// begins with the last `contextSize` bytes then goes on as this one does.
+    package var isSettled: Bool { released == count && open == nil }
+
+    /// Bytes before what comes next that may decide about it.
+    package var contextSize: Int { kept }
+
     // MARK: - Buffer
 
     /// Bytes before the first unreleased one that are kept: twice the context, since what looks back starts in it.

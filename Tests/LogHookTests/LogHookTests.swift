@@ -1,8 +1,9 @@
 internal import CommandSupport
 internal import Glibc
-internal import LogHook
 internal import RedactionKit
 internal import Testing
+
+@testable import LogHook
 
 /// Records, the journal and rsyslog. Secrets are made up, and cut.
 private let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
@@ -245,4 +246,67 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
         #expect(try drain(file) == "x\n")
         #expect(file.takeWarnings().count == 1)
     }
+}
+
+@Suite struct FollowStateTests {
+    private let state = FollowState(
+        path: "/var/log/app.log",
+        place: FollowState.Place(
+            device: 2049, inode: 17, offset: 4, head: .init(bytes("one\n")), tail: .init(bytes("one\n"))),
+        written: 0, rules: "0", output: nil)
+
+    @Test func `the vector of docs/formats/hook-state`() throws {
+        let line = """
+            {"v":1,"path":"/var/log/app.log","device":2049,"inode":17,"offset":4,"head_size":4,"head":"715adb46adb6c5f",\
+            "tail_size":4,"tail":"715adb46adb6c5f","written":0,"rules":"0"}
+            """
+        let encoded = try #require(state.encoded)
+        #expect(encoded.count == 4096 && encoded.last == 10)
+        #expect(text(encoded).trimming == line)
+        #expect(FollowState(parsing: encoded) == state)
+        var written = state
+        written.output = FollowState.Output(device: 1, inode: 2, size: 3)
+        written.written = 9
+        #expect(FollowState(parsing: try #require(written.encoded)) == written)
+        fuzzFollowState(encoded)
+        var long = state
+        long.path = String(repeating: "x", count: 4096)
+        #expect(long.encoded == nil)
+    }
+
+    @Test func `anything else is refused`() throws {
+        let encoded = text(try #require(state.encoded))
+        for (old, new) in [
+            (#""v":1"#, #""v":2"#), (#""offset":4"#, #""offset":3"#), (#""head_size":4"#, #""head_size":9"#),
+            (#""written":0"#, #""written":-1"#), ("17", "1x"), (#""rules":"0""#, #""rulez":"0""#), ("}", "} x"),
+            (#""head":"7"#, #""head":"g"#),
+        ] {
+            var changed = bytes(encoded.replacing(old, with: new, maxReplacements: 1))
+            changed.removeLast()
+            changed = Array((changed + [UInt8](repeating: 0x20, count: 9)).prefix(4095)) + [10]
+            #expect(FollowState(parsing: changed) == nil, "\(new)")
+        }
+        #expect(FollowState(parsing: []) == nil && FollowState(parsing: bytes(encoded).dropLast()) == nil)
+        #expect(FollowState(parsing: [UInt8](repeating: 0x20, count: 4095) + [10]) == nil)
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            var changed = bytes(encoded)
+            let place = Int.random(in: 0..<240, using: &generator)
+            changed[place] = UInt8.random(in: 0...255, using: &generator)
+            fuzzFollowState(changed)
+        }
+    }
+
+    @Test func `names that rotations give`() {
+        for name in ["a.log.1", "a.log.23", "a.log-20260131", "a.log-20260131-1769817600", "a.log.2026-01-31"] {
+            #expect(FollowedFile.isRotation(bytes(name), of: bytes("a.log")), "\(name)")
+        }
+        for name in ["a.log", "a.log.", "a.log.1.gz", "a.log.old", "a.logs", "b.log.1", "a.log1", "a.log-clean"] {
+            #expect(!FollowedFile.isRotation(bytes(name), of: bytes("a.log")), "\(name)")
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimming: String { String(prefix { $0 != "\n" }.reversed().drop { $0 == " " }.reversed()) }
 }

@@ -21,6 +21,12 @@ struct Hook: ParsableCommand {
     @Flag(help: "With --follow: leave out what is in the file already.")
     var new = false
 
+    @Option(
+        help: ArgumentHelp(
+            "With --follow: keep in this file how far it came, and go on there at the next start.", valueName: "file"),
+        completion: .file())
+    var state: String?
+
     @Option(help: ArgumentHelp("Read this named pipe, for ever.", valueName: "file"), completion: .file())
     var fifo: String?
 
@@ -53,6 +59,7 @@ struct Hook: ParsableCommand {
         let sources = [follow != nil, fifo != nil, journal != nil, rsyslog != nil].count { $0 }
         guard sources == 1 else { throw Failure(.usage, "give one of --follow, --fifo, --journal and --rsyslog") }
         if new, follow == nil { throw Failure(.usage, "--new is about --follow") }
+        if state != nil, follow == nil { throw Failure(.usage, "--state is about --follow") }
         if confirm, rsyslog != .omprog { throw Failure(.usage, "--confirm is about --rsyslog omprog") }
         if rsyslog == .omprog, output == nil {
             throw Failure(.usage, "--rsyslog omprog needs -o, because standard output answers rsyslog")
@@ -66,9 +73,10 @@ struct Hook: ParsableCommand {
         warnings += redactor.warnings
         for warning in warnings { Diagnostics.warn(warning) }
         pm_signals_install()
-        let job = HookJob(redactor, HookOutput(output.map { Path($0) }))
+        let digest = String(FollowState.Fingerprint(options.ruleSet.blob()).hash, radix: 16)
+        let job = HookJob(redactor, digest: digest, HookOutput(output.map { Path($0) }))
         if let follow {
-            try job.follow(Path(follow), skipsOld: new)
+            try job.follow(Path(follow), skipsOld: new, states: try state.map { try FollowStateFile(Path($0)) })
         } else if let fifo {
             try job.readFifo(Path(fifo))
         } else if let journal {

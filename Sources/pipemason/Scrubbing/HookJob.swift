@@ -10,21 +10,38 @@ internal import RedactionKit
 /// is then held back, because it may be part of a secret, is dropped.
 final class HookJob {
     private let redactor: Redactor
+    private let digest: String
     private let output: HookOutput
 
     /// Between looks at a file that has not grown, in microseconds.
     private static let interval: useconds_t = 50_000
     private static let readSize = 64 << 10
 
-    init(_ redactor: Redactor, _ output: HookOutput) {
+    /// - Parameter digest: Of the rules in use.
+    init(_ redactor: Redactor, digest: String, _ output: HookOutput) {
         self.redactor = redactor
+        self.digest = digest
         self.output = output
     }
 
     /// Follows a file until a signal comes.
-    func follow(_ path: Path, skipsOld: Bool) throws(Failure) {
-        let file = FollowedFile(path, skipsOld: skipsOld)
+    ///
+    /// - Parameters:
+    ///   - skipsOld: Begin at the end of what is there, unless there is a state.
+    ///   - states: Where to keep how far it came.
+    func follow(_ path: Path, skipsOld: Bool, states: FollowStateFile?) throws(Failure) {
+        let saved = try states?.load()
+        if let saved, saved.path != path.text {
+            throw Failure(.usage, "the state is that of another log, \(saved.path)")
+        }
+        let file =
+            saved.map { FollowedFile(path, at: $0.place, passing: output.identity.map { [$0] } ?? []) }
+            ?? FollowedFile(path, skipsOld: skipsOld)
         var stream = redactor.makeStream(path: path.text)
+        if let saved { try skip(saved, file, &stream) }
+        /// Where nothing was held back, and what was written since.
+        var settled = saved?.place ?? file.place
+        var written = saved?.written ?? 0
         while true {
             pm_signals_release()
             let bytes = try file.next()
@@ -34,9 +51,39 @@ final class HookJob {
                 continue
             }
             pm_signals_hold()
+            let before = output.sink.count
             bytes.withUnsafeBytes { stream.write($0, to: &output.sink) }
+            written += output.sink.count - before
             try output.flush()
+            guard let states else { continue }
+            // At the end of a line, so that no construct is cut.
+            if stream.isSettled, bytes.last == 0x0A, let place = file.place {
+                settled = place
+                written = 0
+            }
+            guard let settled else { continue }
+            try states.save(
+                FollowState(
+                    path: path.text, place: settled, written: written, rules: digest, output: output.position))
         }
+    }
+
+    /// Gives the stream what stood before, and leaves out of the output what was written of what stands behind.
+    private func skip(_ saved: FollowState, _ file: FollowedFile, _ stream: inout RedactionStream) throws(Failure) {
+        var unwanted = HookSink()
+        file.bytesBehind(stream.contextSize).withUnsafeBytes { stream.write($0, to: &unwanted) }
+        var count = saved.written
+        // A process that was killed may have written more than it could save.
+        if let old = saved.output, let now = output.position, old.device == now.device, old.inode == now.inode {
+            count += max(0, now.size - old.size)
+        }
+        guard count > 0 else { return }
+        guard saved.rules == digest else {
+            return Diagnostics.warn(
+                "the rules are others than before, so up to \(count) bytes of output that were written are written again"
+            )
+        }
+        output.sink.skip(count)
     }
 
     /// Reads a named pipe until a signal comes; writers may come and go.
@@ -156,6 +203,22 @@ final class HookOutput {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
+    /// The file that is written to, if there is one by now.
+    var identity: stat? {
+        guard let path else { return nil }
+        var status = stat()
+        return (descriptor >= 0 ? fstat(descriptor, &status) : path.withCString { stat($0, &status) }) == 0
+            ? status : nil
+    }
+
+    /// That file and its size; nil: there is none, or it is no regular one.
+    var position: FollowState.Output? {
+        guard let status = identity, status.isRegularFile else { return nil }
+        return FollowState.Output(
+            device: Int(bitPattern: UInt(status.st_dev)), inode: Int(bitPattern: UInt(status.st_ino)),
+            size: Int(status.st_size))
+    }
+
     /// Writes what was added. Of a file that was rotated away, a line that was begun is still finished.
     func flush() throws(Failure) {
         guard let last = sink.bytes.last else { return }
@@ -186,6 +249,17 @@ final class HookOutput {
 /// Keeps what is to be written.
 struct HookSink: RedactionSink {
     var bytes: [UInt8] = []
+    /// Bytes that came, those that were left out included.
+    private(set) var count = 0
+    private var skipped = 0
 
-    mutating func write(_ piece: UnsafeRawBufferPointer) { bytes.append(contentsOf: piece) }
+    mutating func write(_ piece: UnsafeRawBufferPointer) {
+        count += piece.count
+        let unwanted = min(skipped, piece.count)
+        skipped -= unwanted
+        bytes.append(contentsOf: piece.dropFirst(unwanted))
+    }
+
+    /// Leaves out the next bytes.
+    mutating func skip(_ count: Int) { skipped += count }
 }
