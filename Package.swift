@@ -50,7 +50,7 @@ let package = Package(
 
         // The redactor.
         .target(name: "PatternEngine", dependencies: ["CPCRE2"], swiftSettings: swift),
-        .target(name: "RedactionRules", dependencies: ["CBuiltinRules"], swiftSettings: swift),
+        .target(name: "RedactionRules", dependencies: ["CBuiltinRules", "TextEncodings"], swiftSettings: swift),
         .target(name: "TOMLText", swiftSettings: swift),
         .target(
             name: "RuleFiles", dependencies: ["RedactionRules", "PatternEngine", "TOMLText"], swiftSettings: swift),
@@ -107,14 +107,14 @@ let package = Package(
         .target(
             name: "EgressKit",
             dependencies: [
-                "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine", "RedactionKit",
+                "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine", "RunFiles",
                 "RunModel", "SealingKit", "TextEncodings",
             ],
             swiftSettings: lending),
         .target(
             name: "EgressCommands",
             dependencies: [
-                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "OpenSSLEngine", "PlaybackCommands",
+                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "OpenSSLEngine", "RunFiles",
                 "RunModel", "SealingKit", "TextEncodings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -124,7 +124,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform",
+                "RedactionKit", "RedactionRules", "RuleFiles", "CPlatform", "TextEncodings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
@@ -132,21 +132,29 @@ let package = Package(
         .target(
             name: "PlaybackCommands",
             dependencies: [
-                "RunPlayback", "RunModel", "JSONText", "CommandSupport", "CPlatform",
+                "RunFiles", "RunPlayback", "RunModel", "JSONText", "CommandSupport", "CPlatform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: swift),
+
+        // What runs leave on disk.
+        .target(
+            name: "RunFiles", dependencies: ["CommandSupport", "JSONText", "RedactionKit", "RunModel"],
             swiftSettings: swift),
 
         // The runner.
         .target(
             name: "RunnerKit",
-            dependencies: ["CommandSupport", "CProcess", "CPlatform", "JSONText", "RedactionKit", "RunModel"],
+            dependencies: [
+                "CommandSupport", "CProcess", "CPlatform", "JSONText", "RedactionKit", "RunFiles", "RunModel",
+            ],
             swiftSettings: swift),
 
         .target(
             name: "RunnerCommands",
             dependencies: [
-                "RunnerKit", "EgressKit", "CommandSupport", "RedactionKit", "RunModel", "SealingKit", "SecretNames",
+                "RunnerKit", "EgressKit", "CommandSupport", "RedactionKit", "RunFiles", "RunModel", "SealingKit",
+                "SecretNames",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
@@ -158,8 +166,8 @@ let package = Package(
         .target(
             name: "PipelineCommands",
             dependencies: [
-                "Pipelines", "RunnerCommands", "RunnerKit", "RunModel", "RunPlayback", "RedactionKit", "SecretNames",
-                "CommandSupport",
+                "Pipelines", "EgressKit", "RunFiles", "RunnerCommands", "RunnerKit", "RunModel", "RunPlayback",
+                "RedactionKit", "SecretNames", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
@@ -180,7 +188,9 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "RedactionFuzz", "SealingFuzz", "RunFuzz", "RuleFiles", "TerminalText", "ScrubReports", "Compression",
-                "CommandSupport", "JSONText", "LogHook", "Passkeys", "Pipelines", "SecretNames",
+                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "LogHook", "Passkeys", "Pipelines",
+                "RunFiles",
+                "SecretNames",
                 "RedactionKit", "RedactionRules",
             ],
             path: "Fuzz/FuzzTargets", swiftSettings: swift),
@@ -229,7 +239,8 @@ let package = Package(
         .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RedactionFuzz"], swiftSettings: swift),
         .testTarget(
-            name: "RunnerKitTests", dependencies: ["RunnerKit", "CommandSupport", "RedactionKit", "RunModel"],
+            name: "RunnerKitTests",
+            dependencies: ["RunnerKit", "CommandSupport", "RedactionKit", "RunFiles", "RunModel"],
             swiftSettings: swift),
         .testTarget(name: "RunModelTests", dependencies: ["RunModel", "RunFuzz", "JSONText"], swiftSettings: swift),
         .testTarget(

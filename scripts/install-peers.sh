@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests hold ours against, if it is missing: Debian's `age`, `rsyslog` and `logrotate`, and PyPI's `cryptography` (50 is the first with
+# Installs what the tests hold ours against, if it is missing: Debian's `age`, `rsyslog`, `logrotate`, systemd's journal, `faketime`, `tinyproxy` and `openssl`, and PyPI's `cryptography` (50 is the first with
 # Cobblestone) and `pillow` (images) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
 # server Debian's `postgresql` and `slowhttptest`, and PyPI's authlib and schemathesis.
 set -euo pipefail
@@ -17,6 +17,11 @@ command -v script >/dev/null && command -v logger >/dev/null || missing+=(bsduti
 command -v rsyslogd >/dev/null || [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 [ -x /usr/sbin/logrotate ] || missing+=(logrotate)
+[ -x /lib/systemd/systemd-journal-remote ] || missing+=(systemd-journal-remote)
+command -v journalctl >/dev/null || missing+=(systemd)
+command -v faketime >/dev/null || missing+=(faketime)
+command -v tinyproxy >/dev/null || missing+=(tinyproxy-bin)
+command -v openssl >/dev/null || missing+=(openssl)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive

@@ -1,8 +1,11 @@
+internal import EgressKit
+internal import LinkProtocol
 internal import LogHook
 internal import Passkeys
 internal import Pipelines
 package import RedactionFuzz
 internal import RuleFiles
+internal import RunFiles
 internal import RunFuzz
 internal import SealingFuzz
 internal import SecretNames
@@ -41,6 +44,17 @@ package enum FuzzTargets {
                 fuzzJournalExport(bytes.withUnsafeBufferPointer { Array($0) })
             },
             FuzzTarget(name: "passkey") { bytes in fuzzPasskey(bytes.withUnsafeBufferPointer { Array($0) }) },
+            FuzzTarget(name: "hook-state") { bytes in fuzzFollowState(bytes.withUnsafeBufferPointer { Array($0) }) },
+            FuzzTarget(name: "rewrite-note") { bytes in fuzzRewriteNote(bytes.withUnsafeBufferPointer { Array($0) }) },
+            FuzzTarget(name: "proxy-address") { bytes in
+                fuzzProxyAddress(bytes.withUnsafeBufferPointer { Array($0) })
+            },
+            FuzzTarget(name: "egress-ledger") { bytes in
+                fuzzEgressLedger(bytes.withUnsafeBufferPointer { Array($0) })
+            },
+            FuzzTarget(name: "server-answer") { bytes in
+                fuzzServerAnswer(bytes.withUnsafeBufferPointer { Array($0) })
+            },
             FuzzTarget(name: "report", run: ReportTarget.run),
         ]
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TextEncodings
 
 /// Messages for people, on standard error: "pipemason: …".
 package enum Diagnostics {
@@ -30,22 +31,7 @@ package enum Diagnostics {
 
     /// The text with control characters spelled out: file names and rule ids are other people's, and a terminal obeys
     /// escape sequences.
-    package static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
-        var result = ""
-        for scalar in text.unicodeScalars {
-            if isControl(scalar) {
-                result += "\\u{" + String(scalar.value, radix: 16) + "}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-    }
+    package static func printable(_ text: String) -> String { Printable.text(text) }
 
     /// What the system says about an error number.
     package static func reason(_ number: Int32) -> String {

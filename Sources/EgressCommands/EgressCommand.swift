@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import EgressKit
 internal import Glibc
-internal import PlaybackCommands
+internal import RunFiles
 internal import RunModel
 
 /// `pipemason egress`.
@@ -27,9 +27,9 @@ struct EgressCommand: ParsableCommand {
         var dryRun = false
 
         func run() throws {
-            let logs = try RunLogs()
+            let logs = try RunDirectory.nearest()
             if dryRun { return try Push.showPending(logs, bytes: bytes) }
-            let path = logs.directory.appending(Array(EgressLedger.fileName.utf8))
+            let path = logs.inner(EgressLedger.fileName)
             guard let file = Descriptor.open(path, O_RDONLY) else {
                 guard errno == ENOENT else { throw Failure(.input, "\(path.text): \(Diagnostics.reason(errno))") }
                 return try StandardOutput.print("nothing has been sent")
@@ -37,7 +37,7 @@ struct EgressCommand: ParsableCommand {
             let writer = ByteWriter(STDOUT_FILENO, name: "standard output")
             let bodies = SentBodies(logs)
             var number = 0
-            try Lines.read(file, path: path, limit: EgressLedger.maximumLine) { line throws(Failure) in
+            try file.forEachLine(path, limit: EgressLedger.maximumLine) { line throws(Failure) in
                 number += 1
                 let entry: EgressLedger.Entry
                 do { entry = try EgressLedger.parse(line.span) } catch {
@@ -77,12 +77,12 @@ struct EgressCommand: ParsableCommand {
         var wait = 60
 
         func run() throws {
-            let logs = try RunLogs()
+            let logs = try RunDirectory.nearest()
             if dryRun { return try Self.showPending(logs, bytes: bytes) }
             try handlingKeys {
                 var isLeft = false
                 for run in try Self.pending(logs) {
-                    let directory = logs.path(run).split.directory.text
+                    let directory = logs.directory(of: run).text
                     let outcome = try Uploading.upload(directory, options, watching: nil, patience: 1000 * wait) {
                         if case .warning(let text) = $0 { Diagnostics.warn(text) }
                     }
@@ -102,18 +102,18 @@ struct EgressCommand: ParsableCommand {
         }
 
         /// Runs that are not delivered, the oldest first.
-        static func pending(_ logs: RunLogs) throws(Failure) -> [RunID] {
-            try logs.runs().reversed().filter { run in
-                let marker = logs.path(run).split.directory.appending(Array(RunUpload.deliveredName.utf8))
+        static func pending(_ logs: RunDirectory) throws(Failure) -> [RunID] {
+            try logs.runs().filter { run in
+                let marker = logs.directory(of: run).appending(Array(RunUpload.deliveredName.utf8))
                 return marker.withCString { access($0, F_OK) } != 0
             }
         }
 
-        static func showPending(_ logs: RunLogs, bytes: Bool) throws {
+        static func showPending(_ logs: RunDirectory, bytes: Bool) throws {
             let writer = ByteWriter(STDOUT_FILENO, name: "standard output")
             for run in try pending(logs) {
                 let known = try delivered(run, logs)
-                var spool = try Spool(path: logs.path(run).text)
+                var spool = try Spool(path: logs.logPath(of: run).text)
                 guard try spool.skip(to: known + 1) else { continue }
                 while let batch = try spool.next() {
                     writer.write(
@@ -130,11 +130,11 @@ struct EgressCommand: ParsableCommand {
         }
 
         /// The last line that a receipt of the server names; 0 when it gave none: what is shown may then be there already.
-        private static func delivered(_ run: RunID, _ logs: RunLogs) throws(Failure) -> Int {
-            let path = logs.path(run).split.directory.appending(Array(Receipt.fileName.utf8))
+        private static func delivered(_ run: RunID, _ logs: RunDirectory) throws(Failure) -> Int {
+            let path = logs.directory(of: run).appending(Array(Receipt.fileName.utf8))
             guard let file = Descriptor.open(path, O_RDONLY) else { return 0 }
             var last = 0
-            try Lines.read(file, path: path, limit: Receipt.maximumLine) { line throws(Failure) in
+            try file.forEachLine(path, limit: Receipt.maximumLine) { line throws(Failure) in
                 if let receipt = try? Receipt(parsing: line.span) { last = max(last, receipt.sequence) }
             }
             return last
@@ -144,15 +144,15 @@ struct EgressCommand: ParsableCommand {
 
 /// The bodies of requests, put together again from the logs.
 private final class SentBodies {
-    private let logs: RunLogs
+    private let logs: RunDirectory
 
-    init(_ logs: RunLogs) { self.logs = logs }
+    init(_ logs: RunDirectory) { self.logs = logs }
 
     func write(_ entry: EgressLedger.Entry, to writer: ByteWriter) throws(Failure) {
         if let body = entry.body {
             if !body.isEmpty { writer.write(Diagnostics.printable(body) + "\n") }
         } else if let run = entry.run, let sequences = entry.sequences {
-            var spool = try Spool(path: logs.path(run).text)
+            var spool = try Spool(path: logs.logPath(of: run).text)
             guard try spool.skip(to: sequences.lowerBound),
                 let batch = try spool.next(maximumLines: sequences.count, maximumBytes: .max),
                 batch.sequences == sequences, RunUpload.isBody(batch.lines, of: entry)
@@ -162,30 +162,6 @@ private final class SentBodies {
             writer.write("(the image \(entry.digest) in the run's directory)\n")
         } else {
             writer.write("(not kept: it holds codes)\n")
-        }
-    }
-}
-
-/// A file line by line.
-enum Lines {
-    static func read(
-        _ file: borrowing Descriptor, path: Path, limit: Int, _ body: ([UInt8]) throws(Failure) -> Void
-    ) throws(Failure) {
-        var pending: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(file.number, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure(.input, "\(path.text): \(Diagnostics.reason(errno))") }
-            guard count > 0 else { return }
-            var start = 0
-            while let end = chunk[start..<count].firstIndex(of: UInt8(ascii: "\n")) {
-                try body(pending + chunk[start..<end])
-                pending = []
-                start = end + 1
-            }
-            pending += chunk[start..<count]
-            guard pending.count <= limit else { throw Failure(.input, "\(path.text): a line that is too long") }
         }
     }
 }

@@ -39,14 +39,35 @@ struct ServerOptions: ParsableArguments {
 
     /// Starts a link to `origin`.
     func link(to origin: Origin) throws(Failure) -> LinkProcess {
-        try LinkProcess(configuration(for: origin))
+        try LinkProcess(try configuration(for: origin))
     }
 
-    func configuration(for origin: Origin) -> LinkConfiguration {
-        let proxy = origin.isSecure ? Environment["HTTPS_PROXY"] ?? Environment["https_proxy"] : nil
-        return LinkConfiguration(
-            origin: origin.description, authorities: caFile ?? Environment["PIPEMASON_CA_FILE"],
-            proxy: proxy?.isEmpty == true ? nil : proxy)
+    func configuration(for origin: Origin) throws(Failure) -> LinkConfiguration {
+        LinkConfiguration(
+            origin: origin.description, authorities: try authorities(), proxy: try Self.proxy(for: origin))
+    }
+
+    /// The file of certificates, which the link would otherwise find wanting only when it connects.
+    private func authorities() throws(Failure) -> String? {
+        guard let path = caFile ?? Environment["PIPEMASON_CA_FILE"], !path.isEmpty else { return nil }
+        guard let file = Descriptor.open(Path(path), O_RDONLY), let bytes = file.readAll(limit: 16 << 20) else {
+            throw Failure(.usage, "\(path): \(Diagnostics.reason(errno))")
+        }
+        guard String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----") else {
+            throw Failure(.usage, "\(path): holds no certificate (PEM)")
+        }
+        return path
+    }
+
+    /// What the environment says, for a server that is reached by TLS.
+    private static func proxy(for origin: Origin) throws(Failure) -> String? {
+        guard origin.isSecure, let text = Environment["HTTPS_PROXY"] ?? Environment["https_proxy"], !text.isEmpty,
+            !ProxyAddress.isExcepted(origin.host, by: Environment["NO_PROXY"] ?? Environment["no_proxy"] ?? "")
+        else { return nil }
+        do throws(LinkError) { _ = try ProxyAddress(parsing: text) } catch {
+            throw Failure(.usage, "HTTPS_PROXY: \(error)")
+        }
+        return text
     }
 }
 
@@ -108,19 +129,7 @@ struct AccountLink {
         try ledger.record(.account(request, body, host: origin.authority))
         switch link.exchange(request, body: body) {
         case .success(let answer): return answer
-        case .failure(let failure): throw Failure(.input, "\(origin): \(Self.sentence(failure.kind))")
-        }
-    }
-
-    static func sentence(_ kind: LinkFailure.Kind) -> String {
-        switch kind {
-        case .resolve: "this name has no address"
-        case .connect: "nobody answers there"
-        case .tls: "the certificate is not trusted, or TLS fails"
-        case .timeout: "no answer in time"
-        case .closed: "the connection was closed"
-        case .response: "the answer cannot be understood"
-        case .request: "the request cannot be made"
+        case .failure(let failure): throw Failure(.input, "\(origin): \(failure.kind.sentence)")
         }
     }
 }

@@ -97,10 +97,27 @@ struct LoginCommand: ParsableCommand {
                     : "\(account.origin) refuses (status \(response.status))")
         }
         let identity = try ControlPlane.identity(body)
+        let key = try register(account)
         return try Credential(
             server: account.origin.description, organization: identity.organizationName, name: Self.deviceName(name),
             token: Token(parsing: text.bytes.extracting(0..<end)), runner: identity.runner,
-            receiptKey: identity.receiptKey?.text ?? "")
+            receiptKey: identity.receiptKey?.text ?? "", signingKey: key)
+    }
+
+    /// Registers this machine's key with the token: the one that it had for the server before, if it had one. Nil when the
+    /// server has another one, as when machines share a token.
+    private func register(_ account: AccountLink) throws -> SigningKey? {
+        let known = try? Credentials.load(from: CredentialsFile.directory())
+        let old = known?.find(server: account.origin.description)?.signingKey
+        let key = try old ?? SigningKey.generate()
+        let (request, body) = ControlPlane.registerKey(key.publicHex)
+        let (response, _) = try account.exchange(request, body)
+        if (200..<300).contains(response.status) { return key }
+        Diagnostics.warn(
+            response.status == 409
+                ? "the server has another key for this token: this machine's is not registered"
+                : "the server does not register this machine's key (status \(response.status))")
+        return nil
     }
 
     private static func deviceName(_ named: String?) -> String {
@@ -159,6 +176,7 @@ struct WhoAmICommand: ParsableCommand {
             let (origin, credential) = try CredentialsFile.find(try options.namedOrigin())
             var lines = ["server        \(origin)", "organization  \(credential.organization)"]
             lines.append("machine       \(credential.name)")
+            if let key = credential.signingKey { lines.append("key           \(key.publicHex)") }
             if !credential.runner.isEmpty { lines.append("runner        \(credential.runner)") }
             if !offline {
                 let account = try AccountLink(origin, try options.link(to: origin))

@@ -39,6 +39,8 @@ struct UploadCommand: ParsableCommand {
         switch notice {
         case .cancel: say([("command", .string("cancel"))])
         case .delivered(let upTo): say([("state", .string("sending")), ("upto_seq", .integer(upTo))])
+        case .scrubAgain(let sequence, let rule):
+            say([("scrub_again", .integer(sequence)), ("rule", .string(rule))])
         case .unreachable(let why): say([("state", .string("unreachable")), ("message", .string(why))])
         case .warning(let text): say([("state", .string("warning")), ("message", .string(text))])
         }

@@ -17,8 +17,17 @@ package enum ArtifactShelf {
     ///
     /// - Throws: `Failure` when it cannot be read, is too large, or is not an image that can be cleaned.
     package static func offer(_ path: Path, to runDirectory: String) throws(Failure) -> Artifact {
-        let name = path.split.name
         guard let file = Descriptor.open(path, O_RDONLY | O_NONBLOCK) else { throw failure(path, errno) }
+        return try offer(file, path, name: path.split.name, to: runDirectory)
+    }
+
+    /// Takes a file that is open: `path` is for messages, `name` what it is called from here on.
+    ///
+    /// The digest and the size of the artifact are those of the cleaned image, which is what is kept and sent, never those of
+    /// the file.
+    package static func offer(
+        _ file: borrowing Descriptor, _ path: Path, name: [UInt8], to runDirectory: String
+    ) throws(Failure) -> Artifact {
         guard let status = file.status, status.isRegularFile else {
             throw Failure(.input, "\(path.text): not a regular file")
         }

@@ -79,10 +79,18 @@ package enum ControlPlane {
     }
 
     package static func artifact(_ run: RunID, _ artifact: Artifact) -> LinkRequest {
-        LinkRequest(
-            "PUT", "/api/v1/runs/\(run)/artifacts/\(artifact.digest)?name=\(percentEncoded(artifact.name))",
+        // The server takes a name for a label, without separators of paths.
+        let name = String(artifact.name.map { $0 == "/" || $0 == "\\" ? "_" : $0 }.suffix(200))
+        return LinkRequest(
+            "PUT", "/api/v1/runs/\(run)/artifacts/\(artifact.digest)?name=\(percentEncoded(name))",
             headers: [("content-type", artifact.mediaType), ("accept", "application/json")], length: artifact.size,
             timeout: 120_000)
+    }
+
+    /// Registers this machine's Ed25519 public key with its token; 409 when that has another one.
+    package static func registerKey(_ publicKey: String) -> (LinkRequest, [UInt8]) {
+        let body = Array(JSONValue.members([("runner_key", .string(publicKey))]).text.utf8)
+        return (LinkRequest("PUT", "/api/v1/runner/key", headers: json, length: body.count), body)
     }
 
     package static let whoAmI = LinkRequest("GET", "/api/v1/runner", headers: [("accept", "application/json")])

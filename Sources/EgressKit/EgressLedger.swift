@@ -150,3 +150,29 @@ package struct EgressError: Error, Sendable, Equatable, CustomStringConvertible,
 
     package init(jsonOffset offset: Int) { self.init("JSON, at byte \(offset)") }
 }
+
+/// The fuzz entry point: what is read is written again as it was read.
+package func fuzzEgressLedger(_ bytes: [UInt8]) {
+    guard let entry = try? EgressLedger.parse(bytes.span) else { return }
+    let text = Array(entry.text.utf8)
+    precondition(
+        text.count > EgressLedger.maximumLine || (try? EgressLedger.parse(text.span)) == entry,
+        "a line is not read as it was written")
+}
+
+/// The fuzz entry point: any bytes are an answer of a server, or are refused.
+package func fuzzServerAnswer(_ bytes: [UInt8]) {
+    if let progress = try? ControlPlane.progress(bytes) {
+        precondition(
+            progress.nextSequence > 0 && ControlPlane.Progress.flushIntervals.contains(progress.flushInterval),
+            "an answer beyond its limits")
+    }
+    _ = ControlPlane.problem(bytes)
+    _ = try? ControlPlane.identity(bytes)
+    _ = try? Pairing.offer(bytes)
+    _ = ControlPlane.commands(bytes)
+    if let receipt = try? Receipt(parsing: bytes.span) {
+        let text = Array(receipt.json.utf8)
+        precondition((try? Receipt(parsing: text.span)) == receipt, "a receipt is not read as it was written")
+    }
+}

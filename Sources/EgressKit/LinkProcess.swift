@@ -229,3 +229,22 @@ package enum Monotonic {
         return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 }
+
+extension LinkFailure.Kind {
+    /// For people.
+    package var sentence: String {
+        switch self {
+        case .resolve: "this name has no address"
+        case .connect: "nobody answers there"
+        case .certificate:
+            "its certificate is not trusted: it has expired, or is signed by nobody whom this machine trusts (see --ca-file)"
+        case .hostname: "its certificate is for another name"
+        case .tls: "what answers there does not speak TLS 1.2 or later"
+        case .proxy: "the proxy that HTTPS_PROXY names cannot be reached, or refuses"
+        case .timeout: "no answer in time"
+        case .closed: "the connection was closed"
+        case .response: "the answer cannot be understood"
+        case .request: "the request cannot be made"
+        }
+    }
+}

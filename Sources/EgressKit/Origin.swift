@@ -1,4 +1,3 @@
-internal import Glibc
 package import RunModel
 
 /// The address of a server: scheme, host and port.
@@ -57,14 +56,5 @@ package struct Origin: Sendable, Equatable, CustomStringConvertible {
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D || $0 == 0x2E
             }
-    }
-}
-
-extension Timestamp {
-    /// By the machine's clock.
-    package static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: time.tv_sec * 1_000_000 + time.tv_nsec / 1000)
     }
 }

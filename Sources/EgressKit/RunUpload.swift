@@ -3,6 +3,7 @@ internal import Glibc
 internal import Gzip
 internal import JSONText
 package import LinkProtocol
+internal import RunFiles
 package import RunModel
 package import SealingKit
 
@@ -29,6 +30,9 @@ package final class RunUpload {
         case cancel
         /// The server does not answer; told once, until it does.
         case unreachable(String)
+        /// The lines from this one on are to be scrubbed again, and `doneByte` or `notDoneByte` to be written to the watched
+        /// descriptor: the server's rule finds a secret there.
+        case scrubAgain(from: Int, rule: String)
         case warning(String)
     }
 
@@ -79,6 +83,10 @@ package final class RunUpload {
     private var isUnreachable = false
     private var hasCancelled = false
     private var rewrites = 0
+    /// What the runner answered to `scrubAgain`.
+    private var runnersAnswer: Bool?
+    package static let doneByte = UInt8(ascii: "+")
+    package static let notDoneByte = UInt8(ascii: "-")
     /// How often the server may find another secret before the upload stops.
     private static let maximumRewrites = 100
     private var artifacts: [Artifact] = []
@@ -229,21 +237,40 @@ package final class RunUpload {
         }
     }
 
-    /// Scrubs the lines again that the server has not taken, once the run is over: while it goes on, its log is its own.
+    /// Has the lines scrubbed again that the server has not taken: by the runner while the run goes on, here when it is over.
     private func scrubAgain(from sequence: Int, rule: String?, next: Int) throws(Failure) -> Outcome? {
         let isName = rule.map {
             $0.utf8.count <= 128 && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x5D }
         }
         let rule = isName == true ? rule ?? "" : "server"
         let place = "the server's rule \(rule) finds a secret in line \(sequence)"
-        if overSince == nil { notify(.warning("\(place); the rest is scrubbed again and sent when the run is over")) }
+        if overSince == nil {
+            // The log has a writer, which alone may change it.
+            runnersAnswer = nil
+            notify(.scrubAgain(from: sequence, rule: rule))
+            while overSince == nil, runnersAnswer == nil { guard rest(1000) else { return .pending } }
+            let isDone = runnersAnswer == true
+            runnersAnswer = nil
+            if isDone {
+                notify(.warning("\(place); what had not been sent was scrubbed again"))
+                return try goBack(to: next)
+            }
+            if overSince == nil {
+                notify(.warning("\(place); the rest is scrubbed again and sent when the run is over"))
+            }
+        }
         while overSince == nil { guard rest(1000) else { return .pending } }
         while try !TailRewriter.rewrite(settings.directory, from: sequence, rule: rule) {
             guard rest(Self.look) else { return .pending }
         }
         notify(.warning("\(place); it was scrubbed again"))
+        return try goBack(to: next)
+    }
+
+    /// Reads the log anew and stands at line `sequence`.
+    private func goBack(to sequence: Int) throws(Failure) -> Outcome? {
         spool.rewind()
-        guard try spool.skip(to: next) else { return badAnswer }
+        guard try spool.skip(to: sequence) else { return badAnswer }
         return nil
     }
 
@@ -337,7 +364,7 @@ package final class RunUpload {
             if failure.kind == .request {
                 throw Failure(.internal, "a request that \(LinkProcess.programName) refuses")
             }
-            tellUnreachable("\(failure.kind)")
+            tellUnreachable(failure.kind.sentence)
             return .again(backoff.next(retryAfter: nil, using: &generator))
         case .success((let response, let body)):
             switch response.status {
@@ -412,8 +439,8 @@ package final class RunUpload {
             case .failure(let id, _): if id == commandID { commandFailed() }
             case .watched:
                 readWatched()
-                // The last lines go without delay.
-                if overSince != nil { return true }
+                // The last lines go without delay, and so does what was waited for.
+                if overSince != nil || runnersAnswer != nil { return true }
             case .ended: return false
             case .timeout: continue
             }
@@ -424,6 +451,7 @@ package final class RunUpload {
         guard let descriptor = watched else { return }
         var chunk = [UInt8](repeating: 0, count: 512)
         let count = read(descriptor, &chunk, chunk.count)
+        if count > 0 { runnersAnswer = chunk[count - 1] == Self.doneByte }
         if count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN) {
             watched = nil
             overSince = Monotonic.milliseconds

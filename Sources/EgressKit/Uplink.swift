@@ -1,6 +1,7 @@
 package import CommandSupport
 internal import Glibc
 internal import JSONText
+internal import Synchronization
 
 /// The uploader of a run, seen from the process that runs it: a process of its own (`pipemason upload`), which has the
 /// credentials and starts the link. The run holds its input open, and hears what it should know.
@@ -9,41 +10,70 @@ package final class Uplink: Sendable {
     package enum Notice: Sendable, Equatable {
         /// Someone at the server wants the run to end.
         case cancel
+        /// The server has refused this line by this rule of its own: the lines from there on are to be scrubbed again. The
+        /// uploader waits for the answer.
+        case scrubAgain(from: Int, rule: String)
         /// For people.
         case message(String)
     }
 
     /// The process; it is ours and no part of any command.
     package let process: Int32
-    private let input: Int32
+    private let input: Input
     /// Becomes readable, with an end, when the uploader's last word has been passed on.
     private let ended: Int32
 
     /// The longest line that the uploader says.
     private static let maximumLine = 4096
 
+    /// Whether this user has credentials for a server.
+    package static var isPaired: Bool {
+        guard let home = Environment["HOME"] else { return false }
+        return access(home + "/.pipemason/credentials.json", F_OK) == 0
+    }
+
     /// Starts the uploader if this machine is paired with a server; nil when it is not, or when it cannot be started, which is
     /// told.
     /// - Parameters:
     ///   - runDirectory: `.pipeline/runs/<id>`.
     ///   - patience: how long it may go on after the run is over, in seconds.
-    ///   - notify: called on a thread of its own.
+    ///   - notify: called on a thread of its own; the function that comes along answers `scrubAgain`, from any thread.
     package static func start(
-        runDirectory: String, patience: Int, notify: @escaping @Sendable (Notice) -> Void
+        runDirectory: String, patience: Int, notify: @escaping Notify
     ) -> Uplink? {
-        guard let home = Environment["HOME"], access(home + "/.pipemason/credentials.json", F_OK) == 0 else {
-            return nil
-        }
+        guard isPaired else { return nil }
         do throws(Failure) {
             return try Uplink(
                 ["upload", "--run-directory", runDirectory, "--wait", String(patience)], notify: notify)
         } catch {
-            notify(.message("nothing is sent to the server: \(error.message)"))
+            notify(.message("nothing is sent to the server: \(error.message)")) { _ in }
             return nil
         }
     }
 
-    private init(_ arguments: [String], notify: @escaping @Sendable (Notice) -> Void) throws(Failure) {
+    package typealias Notify = @Sendable (Notice, @escaping @Sendable (_ isDone: Bool) -> Void) -> Void
+
+    /// What the uploader reads: open while the run goes on.
+    private final class Input: Sendable {
+        private let descriptor: Mutex<Int32>
+
+        init(_ descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+
+        func answer(_ isDone: Bool) {
+            var byte = isDone ? RunUpload.doneByte : RunUpload.notDoneByte
+            // Never to a number that is somebody else's by now. The uploader may be gone; then nobody waits.
+            descriptor.withLock { if $0 >= 0 { _ = write($0, &byte, 1) } }
+        }
+
+        func close() {
+            descriptor.withLock {
+                if $0 >= 0 { _ = Glibc.close($0) }
+                $0 = -1
+            }
+        }
+    }
+
+    private init(_ arguments: [String], notify: @escaping Notify) throws(Failure) {
         var pipes: [[Int32]] = []
         for _ in 0..<3 {
             var ends: [Int32] = [0, 0]
@@ -69,7 +99,9 @@ package final class Uplink: Sendable {
         posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
         // Where to find the credentials and how to reach the server, and nothing else of the environment.
-        let names = ["HOME", "PIPEMASON_SERVER", "PIPEMASON_CA_FILE", "HTTPS_PROXY", "https_proxy"]
+        let names = [
+            "HOME", "PIPEMASON_SERVER", "PIPEMASON_CA_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+        ]
         let variables = names.compactMap { name in Environment[name].map { "\(name)=\($0)" } }
         var words = (["pipemason"] + arguments).map { strdup($0) } + [nil]
         var environment = variables.map { strdup($0) } + [nil]
@@ -83,14 +115,14 @@ package final class Uplink: Sendable {
             throw Failure(.input, Diagnostics.reason(status))
         }
         process = id
-        input = pipes[0][1]
+        input = Input(pipes[0][1])
         ended = pipes[2][0]
-        Self.listen(pipes[1][0], end: pipes[2][1], notify)
+        Self.listen(pipes[1][0], end: pipes[2][1], input, notify)
     }
 
     /// Tells the uploader that the run is over, and waits until it has sent the rest or given up.
     package func finish() {
-        close(input)
+        input.close()
         var byte: UInt8 = 0
         while read(ended, &byte, 1) < 0, errno == EINTR {}
         close(ended)
@@ -99,8 +131,8 @@ package final class Uplink: Sendable {
     }
 
     /// Reads what the uploader says on a thread of its own; closes `end` when that is over.
-    private static func listen(_ output: Int32, end: Int32, _ notify: @escaping @Sendable (Notice) -> Void) {
-        let work = Unmanaged.passRetained(Listener(output, end, notify))
+    private static func listen(_ output: Int32, end: Int32, _ input: Input, _ notify: @escaping Notify) {
+        let work = Unmanaged.passRetained(Listener(output, end, input, notify))
         var thread = pthread_t()
         let failure = pthread_create(
             &thread, nil,
@@ -121,11 +153,13 @@ package final class Uplink: Sendable {
     private final class Listener {
         private let output: Descriptor
         private let end: Descriptor
-        private let notify: @Sendable (Notice) -> Void
+        private let input: Input
+        private let notify: Notify
 
-        init(_ output: Int32, _ end: Int32, _ notify: @escaping @Sendable (Notice) -> Void) {
+        init(_ output: Int32, _ end: Int32, _ input: Input, _ notify: @escaping Notify) {
             self.output = Descriptor(output)
             self.end = Descriptor(end)
+            self.input = input
             self.notify = notify
         }
 
@@ -138,7 +172,7 @@ package final class Uplink: Sendable {
                 guard count > 0, pending.count < Uplink.maximumLine else { return }
                 pending += chunk[..<count]
                 while let index = pending.firstIndex(of: UInt8(ascii: "\n")) {
-                    if let notice = Uplink.notice(Array(pending[..<index])) { notify(notice) }
+                    if let notice = Uplink.notice(Array(pending[..<index])) { notify(notice, input.answer) }
                     pending.removeFirst(index + 1)
                 }
             }
@@ -149,6 +183,9 @@ package final class Uplink: Sendable {
     static func notice(_ line: [UInt8]) -> Notice? {
         guard let members = try? ControlPlane.Members(line) else { return nil }
         if members.text("command") == "cancel" { return .cancel }
+        if let sequence = members.integer("scrub_again"), let rule = members.text("rule") {
+            return .scrubAgain(from: sequence, rule: rule)
+        }
         let message = Diagnostics.printable(members.text("message") ?? "")
         switch members.text("state") {
         case "stopped": return .message("nothing more is sent to the server: \(message)")

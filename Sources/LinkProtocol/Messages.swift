@@ -6,7 +6,7 @@ package struct LinkConfiguration: Sendable, Equatable {
     package var origin: String
     /// A file of certificates (PEM) to trust in place of the system's.
     package var authorities: String?
-    /// The proxy, as `http://host:port`.
+    /// The proxy; see `ProxyAddress`.
     package var proxy: String?
 
     package init(origin: String, authorities: String? = nil, proxy: String? = nil) {
@@ -38,6 +38,14 @@ package struct LinkConfiguration: Sendable, Equatable {
         }
         guard let origin else { throw LinkError("a configuration without origin") }
         self.init(origin: origin, authorities: authorities, proxy: proxy)
+    }
+
+    /// Whether the origin is encrypted, or this machine itself.
+    package var isPermitted: Bool {
+        if origin.hasPrefix("https://") { return true }
+        guard origin.hasPrefix("http://") else { return false }
+        let rest = origin.dropFirst(7)
+        return ["localhost", "127.0.0.1", "[::1]"].contains { rest == $0 || rest.hasPrefix($0 + ":") }
     }
 }
 
@@ -154,8 +162,14 @@ package struct LinkFailure: Error, Sendable, Equatable {
         case resolve
         /// Nobody answers there.
         case connect
-        /// The certificate is not trusted, or the peers do not understand each other.
+        /// The certificate is not trusted: it has expired, or nobody whom this machine trusts has signed it.
+        case certificate
+        /// The certificate is for another name.
+        case hostname
+        /// What answers does not speak TLS, or not a version that is good enough.
         case tls
+        /// The proxy cannot be reached, wants credentials, or refuses.
+        case proxy
         case timeout
         /// The connection ended before the answer did.
         case closed

@@ -49,6 +49,8 @@ struct PipelineRunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How often the loop runs at most.", valueName: "n"))
     var limit: Int?
 
+    @OptionGroup var upload: UploadOptions
+
     @OptionGroup var detection: DetectionOptions
 
     func run() throws {
@@ -66,10 +68,12 @@ struct PipelineRunCommand: ParsableCommand {
             guard pipeline.loop != nil else { throw Failure(.usage, "--limit is about a loop, and none is run") }
             pipeline.loop?.limit = limit
         }
-        let session = try RunSession(detection.settings)
+        let session = try RunSession(detection.settings, terminal: .automatic)
         let words = ["pipeline", pipeline.name] + phases
         let log = try session.openLog(words.map { Array($0.utf8) }, policy: .interval)
-        let runner = PipelineRunner(pipeline, session, log)
+        let uplink = upload.start(log)
+        defer { uplink?.finish() }
+        let runner = PipelineRunner(pipeline, session, log, uplink)
         throw ExitCode(runner.run().code)
     }
 }

@@ -11,6 +11,7 @@ final class PipelineRunner {
     private let pipeline: Pipeline
     private let session: RunSession
     private let log: RunLog
+    private let uplink: RunUplink?
     private var progress: PipelineProgress
     private var phase: String?
     private var lastFailure: String?
@@ -19,10 +20,11 @@ final class PipelineRunner {
     private var exit = ExitStatus.success
     private let style = Style(for: STDERR_FILENO)
 
-    init(_ pipeline: Pipeline, _ session: RunSession, _ log: RunLog) {
+    init(_ pipeline: Pipeline, _ session: RunSession, _ log: RunLog, _ uplink: RunUplink?) {
         self.pipeline = pipeline
         self.session = session
         self.log = log
+        self.uplink = uplink
         progress = PipelineProgress(pipeline)
     }
 
@@ -90,6 +92,7 @@ final class PipelineRunner {
         plan.iteration = isInLoop ? progress.iteration : nil
         plan.timeout = entry.timeout
         plan.environment = environment(entry)
+        if let uplink { plan.spared.append(uplink.process) }
         var secrets = SecretVariables(session.redactor)
         for variable in entry.variables {
             secrets.add(name: variable.name, value: Array(variable.value.utf8), from: .file)
@@ -97,7 +100,7 @@ final class PipelineRunner {
         for warning in secrets.warnings { Diagnostics.warn(warning) }
         plan.values += secrets.values
         do throws(Failure) {
-            let outcome = try CommandRun.run(plan, log: log, signals: session.signals)
+            let outcome = try session.run(plan, log: log)
             exit = outcome.exit
             progress.commandEnded(outcome.status, exit: Int(outcome.exit.code), reason: outcome.reason)
         } catch {
@@ -130,7 +133,7 @@ final class PipelineRunner {
 
     private func offerArtifacts(_ entry: Pipeline.Phase) {
         guard !entry.artifacts.isEmpty else { return }
-        let finder = ArtifactFinder(entry.artifacts)
+        let finder = ArtifactFinder(entry.artifacts, runDirectory: log.directory.directory(of: log.run).text)
         for artifact in finder.find() { append(.artifactOffered(artifact)) }
     }
 

@@ -16,6 +16,8 @@ final class EventSource {
     private var index = 0
     private var buffer: [UInt8]
     private var failure: Failure?
+    /// Events before this one were handed out, and are passed over when the log is read anew.
+    private var firstWanted = 1
     private var checkpoints: [Checkpoint] = []
 
     private struct Checkpoint {
@@ -47,12 +49,26 @@ final class EventSource {
     ///
     /// - Throws: when the log cannot be read, or a line of it is not good; the events before it were handed out.
     func next() throws(Failure) -> RunEvent? {
-        while index == events.count {
-            if let failure { throw failure }
-            guard try fill() else { return nil }
+        while true {
+            while index == events.count {
+                if let failure {
+                    guard beginAgain() else { throw failure }
+                }
+                guard try fill() else { return nil }
+            }
+            index += 1
+            if events[index - 1].sequence >= firstWanted { return events[index - 1] }
         }
-        defer { index += 1 }
-        return events[index]
+    }
+
+    /// Begins with the first line again, because the log goes on otherwise than what was read: its end may have been scrubbed
+    /// again in the meantime (docs/formats/egress.md). Returns false when that was tried at this line.
+    private func beginAgain() -> Bool {
+        guard reader.chain.nextSequence > firstWanted else { return false }
+        firstWanted = reader.chain.nextSequence
+        checkpoints.removeLast(checkpoints.count - 1)
+        start(at: checkpoints[0])
+        return true
     }
 
     /// The line of the event that `next` returned, without its line feed.
@@ -78,6 +94,11 @@ final class EventSource {
     func rewind(before monotonic: Int, distance: Int = 0) {
         let end = checkpoints.last { $0.monotonic < monotonic }?.offset ?? 0
         let place = checkpoints.last { $0.offset == 0 || $0.offset <= end - distance } ?? checkpoints[0]
+        firstWanted = 1
+        start(at: place)
+    }
+
+    private func start(at place: Checkpoint) {
         offset = place.offset
         reader = place.reader
         events = []

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import Glibc
 internal import JSONText
+internal import RunFiles
 internal import RunModel
 internal import RunPlayback
 
@@ -26,10 +27,10 @@ struct StatusCommand: ParsableCommand {
             try StandardOutput.print(json ? Self.json(state) : Self.text(state))
             return
         }
-        let logs = try RunLogs()
-        for id in try logs.runs() {
+        let logs = try RunDirectory.nearest()
+        for id in try logs.runs().reversed() {
             do throws(Failure) {
-                let state = try Self.read(logs.path(id))
+                let state = try Self.read(logs.logPath(of: id))
                 try StandardOutput.print(json ? Self.json(state) : Self.line(state))
             } catch {
                 guard error.status == .input else { throw error }

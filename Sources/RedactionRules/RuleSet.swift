@@ -1,4 +1,5 @@
 internal import CBuiltinRules
+internal import TextEncodings
 
 /// Rules and providers that are used together.
 public struct RuleSet: Sendable, Equatable {
@@ -158,23 +159,5 @@ private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     return row[b.count]
 }
 
-/// Returns `text` with control characters shown as `\u{…}` and cut after 120 characters, safe to print on a terminal.
-package func printable(_ text: String) -> String {
-    var result = ""
-    var count = 0
-    for scalar in text.unicodeScalars {
-        if count == 120 {
-            result += "…"
-            break
-        }
-        count += 1
-        // C0, DEL, C1, and the marks that turn the direction of text.
-        switch scalar.value {
-        case 0...0x1F, 0x7F...0x9F, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069:
-            result += "\\u{" + String(scalar.value, radix: 16) + "}"
-        default:
-            result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
+/// `text` for a message, safe to print on a terminal: cut after 120 characters.
+package func printable(_ text: String) -> String { Printable.text(text, limit: 120) }

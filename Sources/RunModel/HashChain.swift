@@ -27,6 +27,13 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// The hash at the end of a line that has been checked, without its line feed: `"hash":"…"}`.
+    package init?(lineEnd line: Span<UInt8>) {
+        guard line.count > 66 else { return nil }
+        let digits = (line.count - 66..<line.count - 2).map { line[$0] }
+        self.init(String(decoding: digits, as: UTF8.self))
+    }
+
     /// The digest of some bytes.
     package init(of content: Span<UInt8>) {
         self.init(bytes: Self.digesting { try Digest.sha256(content) })

@@ -3,6 +3,7 @@ package import CommandSupport
 internal import EgressKit
 internal import Glibc
 internal import RedactionKit
+internal import RunFiles
 internal import RunModel
 internal import RunnerKit
 
@@ -46,12 +47,7 @@ struct RunCommand: ParsableCommand {
             valueName: "file"))
     var artifact: [String] = []
 
-    @Flag(help: "Send nothing to the server that this machine is paired with.")
-    var noUpload = false
-
-    @Option(
-        help: ArgumentHelp("How long to go on sending when the command has ended.", valueName: "seconds"))
-    var uploadWait = 30
+    @OptionGroup var upload: UploadOptions
 
     @OptionGroup var detection: DetectionOptions
 
@@ -77,19 +73,19 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let seconds = try timeout.map { try Duration.parse($0) }
         let words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
-        let session = try RunSession(detection.settings)
+        let session = try RunSession(
+            detection.settings, terminal: terminal == nil ? .automatic : terminal == true ? .always : .never)
         let log =
             noLog
             ? nil : try session.openLog(words, policy: sync.policy, acknowledgements: acknowledgeFd)
         var plan = session.plan(words)
-        plan.terminal = terminal == nil ? .automatic : terminal == true ? .always : .never
         plan.timeout = seconds
-        let uplink = noUpload ? nil : log.flatMap { startUpload($0) }
+        let uplink = upload.start(log)
         if let uplink { plan.spared.append(uplink.process) }
         defer { uplink?.finish() }
         let outcome: CommandOutcome
         do {
-            outcome = try CommandRun.run(plan, log: log, signals: session.signals)
+            outcome = try session.run(plan, log: log)
         } catch {
             log?.finish(Ending(.error, exit: Int(error.status.code), reason: error.message))
             throw error
@@ -97,22 +93,6 @@ struct RunCommand: ParsableCommand {
         if let log { offerArtifacts(to: log) }
         log?.finish(Ending(outcome.status, exit: Int(outcome.exit.code), reason: outcome.reason))
         throw ExitCode(outcome.exit.code)
-    }
-}
-
-extension RunCommand {
-    /// Starts sending the log, if this machine is paired with a server. A cancel from there ends the command as a signal does.
-    private func startUpload(_ log: RunLog) -> Uplink? {
-        Uplink.start(
-            runDirectory: log.directory.directory(of: log.run).text, patience: max(0, uploadWait)
-        ) { notice in
-            switch notice {
-            case .cancel:
-                Diagnostics.say("the server asks to end this run")
-                kill(getpid(), SIGTERM)
-            case .message(let text): Diagnostics.warn(text)
-            }
-        }
     }
 
     /// Puts the named images beside the log and notes them there.

@@ -1,6 +1,7 @@
 package import CommandSupport
 internal import Glibc
 package import RedactionKit
+internal import RunFiles
 package import RunModel
 package import RunnerKit
 internal import SealingKit
@@ -8,9 +9,9 @@ internal import SecretNames
 
 /// What commands need that run other commands: signals, rules, values to mask, a log.
 ///
-///     let session = try RunSession(settings)
+///     let session = try RunSession(settings, terminal: .automatic)
 ///     let log = try session.openLog(words, policy: .interval)
-///     let outcome = try CommandRun.run(session.plan(words), log: log, signals: session.signals)
+///     let outcome = try session.run(session.plan(words), log: log)
 ///     log.finish(…)
 package final class RunSession {
     package let signals: Signals
@@ -20,12 +21,18 @@ package final class RunSession {
     /// All values to mask, of the environment, of `.env` files and of the options.
     package let values: [KnownValue]
     private let settings: DetectionSettings
+    private let terminal: CommandPlan.TerminalUse
+    /// The scrubbing process of the first command, until that takes it.
+    private var prepared: PreparedScrubber?
 
-    /// Prepares this process: its signals are taken from here on, and it leaves no core.
-    package init(_ settings: DetectionSettings) throws(Failure) {
+    /// Prepares this process: its signals are taken from here on, and it leaves no core. The first command's scrubbing
+    /// process is started at once, to get ready beside everything else.
+    package init(_ settings: DetectionSettings, terminal: CommandPlan.TerminalUse) throws(Failure) {
         signals = try Signals()
         do { try ProcessHardening.forbidDumps() } catch { throw Failure(.runner, "\(error)") }
         self.settings = settings
+        self.terminal = terminal
+        prepared = try PreparedScrubber(terminal, arguments: Self.scrubberArguments(settings))
         var (options, warnings) = try settings.redactorOptions()
         do {
             var secrets = SecretVariables(try Redactor(options))
@@ -42,6 +49,7 @@ package final class RunSession {
         values = options.knownValues
         rules = ChainHash(of: options.ruleSet.blob().span)
         for warning in warnings + redactor.warnings { Diagnostics.warn(warning) }
+        try prepared?.begin(values)
     }
 
     /// Begins a run in the working directory.
@@ -50,19 +58,31 @@ package final class RunSession {
     ) throws(Failure) -> RunLog {
         try RunLog(
             in: RunDirectory(), redactor: redactor, rules: rules, policy: policy, acknowledgements: acknowledgements,
-            started: RunStarted(
-                runner: "pipemason \(Version.text)", branch: GitBranch.current,
-                command: words.map { String(decoding: $0, as: UTF8.self) }, epoch: 1,
-                protections: []))
+            started: { () throws(Failure) in
+                RunStarted(
+                    runner: "pipemason \(Version.text)", branch: GitBranch.current,
+                    command: words.map { String(decoding: $0, as: UTF8.self) }, epoch: 1,
+                    protections: try prepared?.protections().names ?? [])
+            })
+    }
+
+    /// Runs a command to its end; see `CommandRun.run`.
+    package func run(_ plan: CommandPlan, log: RunLog?) throws(Failure) -> CommandOutcome {
+        defer { prepared = nil }
+        return try CommandRun.run(plan, prepared: prepared, log: log, signals: signals)
     }
 
     /// A command with these rules and values.
     package func plan(_ words: [[UInt8]]) -> CommandPlan {
         var plan = CommandPlan(
-            words: words, scrubberArguments: [RunnerCommands.scrubbingProcess] + settings.arguments,
-            redactor: redactor)
+            words: words, scrubberArguments: Self.scrubberArguments(settings), redactor: redactor)
+        plan.terminal = terminal
         plan.values = values
         return plan
+    }
+
+    private static func scrubberArguments(_ settings: DetectionSettings) -> [String] {
+        [RunnerCommands.scrubbingProcess] + settings.arguments
     }
 
     /// `.env` and `.env.*` of the working directory, but for the samples that projects keep beside them.

@@ -5,8 +5,10 @@ internal import RunnerKit
 
 /// The commands of the runner, for the root command of `pipemason`.
 package enum RunnerCommands {
-    /// run, verify, doctor.
-    package static let all: [any ParsableCommand.Type] = [RunCommand.self, VerifyCommand.self, DoctorCommand.self]
+    /// run, runs, verify, doctor.
+    package static let all: [any ParsableCommand.Type] = [
+        RunCommand.self, RunsCommand.self, VerifyCommand.self, DoctorCommand.self,
+    ]
 
     /// The first argument with which this program becomes a scrubbing process: for its runner only.
     package static let scrubbingProcess = "scrubbing-process"

@@ -105,23 +105,29 @@ package final class CommandRun {
 
     /// Runs a command to its end. Its events go to `log`, its output there and to this process's standard streams.
     ///
+    /// - Parameter prepared: The command's scrubbing process, if it was started before, with the same terminal.
     /// - Throws: when it could not even be tried.
-    package static func run(_ plan: CommandPlan, log: RunLog?, signals: Signals) throws(Failure) -> CommandOutcome {
-        let run = try CommandRun(plan, log: log, signals: signals)
+    package static func run(
+        _ plan: CommandPlan, prepared: PreparedScrubber? = nil, log: RunLog?, signals: Signals
+    ) throws(Failure) -> CommandOutcome {
+        let run = try CommandRun(plan, prepared, log: log, signals: signals)
         return run.perform()
     }
 
-    private init(_ plan: CommandPlan, log: RunLog?, signals: Signals) throws(Failure) {
+    private init(_ plan: CommandPlan, _ prepared: PreparedScrubber?, log: RunLog?, signals: Signals) throws(Failure) {
         self.plan = plan
         self.log = log
         self.signals = signals
-        streams = try StreamSetup(plan.terminal)
-        scrubber = try Scrubber(
-            Scrubber.Program(arguments: plan.scrubberArguments), streams: streams.takeReading(),
-            hasInput: streams.typesInput)
-        for warning in try scrubber.begin(plan.values) { Diagnostics.warn(warning) }
-        let missing = scrubber.protections.missing
-        if scrubber.protections.bits & PM_SECCOMP.rawValue == 0 {
+        let prepared =
+            if let prepared { prepared } else {
+                try PreparedScrubber(plan.terminal, arguments: plan.scrubberArguments)
+            }
+        streams = prepared.streams
+        scrubber = prepared.scrubber
+        try prepared.begin(plan.values)
+        let protections = try prepared.protections()
+        let missing = protections.missing
+        if protections.bits & PM_SECCOMP.rawValue == 0 {
             Diagnostics.warn("this kernel does not give every protection (\(missing.joined(separator: ", ")))")
         }
     }
@@ -185,11 +191,13 @@ package final class CommandRun {
         guard !isDone else { return }
         // Nothing more can be done without waiting: what was gathered is due or has a time.
         let logWait = log?.idle()
-        var waits = [pollfd(fd: signals.descriptor.number, events: Int16(POLLIN), revents: 0)]
         let readsFrames = !hasFinished && !hasFailed && !stdout.hasPending && !stderr.hasPending
-        if readsFrames {
-            waits.append(pollfd(fd: scrubber.framesDescriptor.number, events: Int16(POLLIN), revents: 0))
-        }
+        var waits = [
+            pollfd(fd: signals.descriptor.number, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: readsFrames ? scrubber.framesDescriptor.number : -1, events: Int16(POLLIN), revents: 0),
+            // Read in `log.idle`.
+            pollfd(fd: log?.requests.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
         let outlets = [stdout, stderr].filter(\.hasPending)
         let firstOutlet = waits.count
         waits += outlets.map(\.wait)

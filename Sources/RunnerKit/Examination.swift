@@ -31,7 +31,8 @@ package struct Examination: Sendable {
     package static func perform(scrubberArguments: [String]) throws(Failure) -> Examination {
         let scrubber = try Scrubber(
             Scrubber.Program(arguments: scrubberArguments), streams: OutputEnds(), hasInput: false)
-        _ = try scrubber.begin([])
+        try scrubber.send(.begin)
+        _ = try scrubber.waitUntilReady()
         var trials: [Trial] = []
         for (deed, name) in deeds { trials.append(try attempt(deed, name, scrubberArguments)) }
         var names = utsname()

@@ -3,7 +3,7 @@ package import CommandSupport
 internal import Glibc
 
 /// A descriptor that several may hold; the last one closes it.
-final class Handle {
+final class Handle: Sendable {
     let number: Int32
 
     init(_ number: Int32) { self.number = number }

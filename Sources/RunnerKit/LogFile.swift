@@ -95,6 +95,15 @@ package final class LogFile {
         }
     }
 
+    /// Lets `body` write the end of the file anew; it returns the size that the file has then.
+    func rewriteTail<Result>(
+        _ body: (borrowing Descriptor) throws(Failure) -> (Result, size: Int)
+    ) throws(Failure) -> Result {
+        let (result, size) = try body(descriptor)
+        self.size = size
+        return result
+    }
+
     /// Cuts the file off.
     func truncate(to size: Int) throws(LogWriteError) {
         guard ftruncate(descriptor.number, off_t(size)) == 0 else {
@@ -103,8 +112,11 @@ package final class LogFile {
         self.size = size
     }
 
-    /// Makes everything durable. Returns 0, or why not.
-    package func finish() -> Int32 { flusher.finish() }
+    /// Makes everything durable, and lets others have the log: nothing is added any more. Returns 0, or why not.
+    package func finish() -> Int32 {
+        defer { flock(descriptor.number, LOCK_UN) }
+        return flusher.finish()
+    }
 }
 
 /// Why lines could not be written.

@@ -1,6 +1,7 @@
 package import CommandSupport
 internal import Glibc
 internal import RedactionKit
+package import RunFiles
 package import RunModel
 
 /// Finishes the logs of runners that were killed (docs/formats/iterations-log.md, "Repair").
@@ -38,9 +39,10 @@ package enum LogRepair {
         let path = directory.logPath(of: run)
         var status = stat()
         if path.withCString({ stat($0, &status) }) != 0, errno == ENOENT {
-            directory.remove(run)
+            directory.removeEmpty(run)
             return .removed
         }
+        try TailRewriter.recover(directory.directory(of: run).text)
         let file = try LogFile(path, isNew: false, policy: .end)
         var reader = LogReader()
         var last: RunEvent?
@@ -71,7 +73,7 @@ package enum LogRepair {
         do throws(LogWriteError) {
             if dropped > 0 { try file.truncate(to: reader.verifiedBytes) }
             guard let last else {
-                directory.remove(run)
+                directory.removeEmpty(run)
                 return .removed
             }
             if case .runFinished = last.body, dropped == 0 {

@@ -1,6 +1,7 @@
 package import CommandSupport
 internal import Glibc
 package import RedactionKit
+package import RunFiles
 package import RunModel
 
 /// The log of one run, open: the only writer of its events.
@@ -14,6 +15,8 @@ package import RunModel
 package final class RunLog {
     package let run: RunID
     package let directory: RunDirectory
+    /// What other threads ask of this log.
+    package let requests: LogRequests
     private let file: LogFile
     private let redactor: Redactor
     private let rules: ChainHash
@@ -53,10 +56,10 @@ package final class RunLog {
     /// - Parameters:
     ///   - redactor: What scrubs words, names and messages.
     ///   - rules: The digest of its rules.
-    ///   - started: The first event.
+    ///   - started: Makes the first event, when everything else is done.
     package init(
         in directory: RunDirectory, redactor: Redactor, rules: ChainHash, policy: LogFile.SyncPolicy,
-        acknowledgements: Int32? = nil, started: RunStarted
+        acknowledgements: Int32? = nil, started: () throws(Failure) -> RunStarted
     ) throws(Failure) {
         try directory.create()
         LogRepair.repairAll(in: directory)
@@ -66,18 +69,21 @@ package final class RunLog {
         self.directory = directory
         self.redactor = redactor
         self.rules = rules
+        requests = try LogRequests()
         try directory.markUnfinished(run)
+        let first: RunStarted
         do throws(Failure) {
             try directory.makeDirectory(of: run)
             file = try LogFile(
                 directory.logPath(of: run), isNew: true, policy: policy, acknowledgements: acknowledgements)
+            first = try started()
         } catch {
-            directory.remove(run)
+            directory.removeEmpty(run)
             throw error
         }
         composer = OutputLineComposer(run: run, rules: rules)
         directory.nameLatest(run)
-        append(.runStarted(started))
+        append(.runStarted(first))
         writeBatch()
     }
 
@@ -104,6 +110,7 @@ package final class RunLog {
     /// Writes what is due; to be called when there is nothing else to do. Returns the milliseconds until it wants to be
     /// called again, or nil.
     package func idle() -> Int? {
+        serveRequests()
         let now = MonotonicClock.microseconds
         if let due = gathered.due, due <= now { flushOutput() }
         writeBatch()
@@ -113,6 +120,7 @@ package final class RunLog {
     /// Ends the run: its last event, durable.
     package func finish(_ ending: Ending) {
         guard !isFinished else { return }
+        serveRequests()
         isFinished = true
         flushOutput()
         for tail in gathered.takeTails() { write(tail) }
@@ -126,6 +134,29 @@ package final class RunLog {
         }
         guard lost == nil else { return }
         directory.markFinished(run)
+    }
+
+    private func serveRequests() {
+        for request in requests.take() { request.answer(scrubAgain(from: request.sequence, rule: request.rule)) }
+    }
+
+    /// Scrubs the lines again from `sequence` on: a server refused that one by its rule `rule`. What stands before stays as it
+    /// is. Returns false when the log is as it was.
+    private func scrubAgain(from sequence: Int, rule: String) -> Bool {
+        flushOutput()
+        writeBatch()
+        guard batch.isEmpty, lost == nil, (1..<nextSequence).contains(sequence) else { return false }
+        let place = directory.directory(of: run).text
+        do throws(Failure) {
+            head = try file.rewriteTail { (log) throws(Failure) in
+                let result = try TailRewriter.rewrite(log, in: place, from: sequence, rule: rule, redactor)
+                return (result.head, size: result.size)
+            }
+            return true
+        } catch {
+            Diagnostics.warn(error.message)
+            return false
+        }
     }
 
     // MARK: Scrubbing

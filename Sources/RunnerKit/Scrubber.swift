@@ -64,10 +64,13 @@ final class Scrubber {
 
     deinit { if !isReaped { _ = reap() } }
 
-    /// Sends values, waits until it has confined itself and reads, and returns what it warned of.
-    func begin(_ values: [KnownValue]) throws(Failure) -> [String] {
+    /// Sends values to mask.
+    func send(_ values: [KnownValue]) throws(Failure) {
         for value in values { try send(.value(name: value.name, bytes: value.value)) }
-        try send(.begin)
+    }
+
+    /// Waits until it has confined itself and reads, after `.begin`, and returns what it warned of.
+    func waitUntilReady() throws(Failure) -> [String] {
         var warnings: [String] = []
         let deadline = MonotonicClock.microseconds + Int(Self.startLimit * 1e6)
         while true {

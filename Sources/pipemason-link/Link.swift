@@ -93,7 +93,9 @@ private struct LinkServer {
         guard let first = try await frames.next() else { return }
         guard first.kind == .configure else { throw LinkError("the configuration comes first") }
         let configuration = try LinkConfiguration(parsing: first.payload)
-        let client = try Self.client(configuration)
+        guard configuration.isPermitted else { throw LinkError("without TLS only this machine itself") }
+        let proxy = try configuration.proxy.map { try ProxyAddress(parsing: $0) }
+        let client = Self.client(configuration, proxy)
         var credential: String?
         var waiting: [UInt32: (request: LinkRequest, body: [UInt8])] = [:]
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -115,7 +117,8 @@ private struct LinkServer {
                     let token = request.isAuthorized ? credential : nil
                     group.addTask {
                         await self.perform(
-                            request, body, id: frame.id, origin: configuration.origin, credential: token, client)
+                            request, body, id: frame.id, origin: configuration.origin, credential: token,
+                            usesProxy: proxy != nil, client)
                     }
                 case .configure, .response, .failure: throw LinkError("a frame in the wrong direction")
                 }
@@ -127,7 +130,7 @@ private struct LinkServer {
 
     private func perform(
         _ request: LinkRequest, _ body: [UInt8], id: UInt32, origin: String, credential: String?,
-        _ client: HTTPClient
+        usesProxy: Bool, _ client: HTTPClient
     ) async {
         do {
             var outgoing = HTTPClientRequest(url: origin + request.path)
@@ -157,22 +160,30 @@ private struct LinkServer {
             }
             output.send(frames + [Frame(.end, id: id)])
         } catch {
-            output.send([Frame(.failure, id: id, LinkFailure(Self.kind(of: error)).encoded)])
+            output.send([Frame(.failure, id: id, LinkFailure(Self.kind(of: error, usesProxy: usesProxy)).encoded)])
         }
     }
 
     private struct TooLarge: Error {}
 
-    private static func kind(of error: any Error) -> LinkFailure.Kind {
+    private static func kind(of error: any Error, usesProxy: Bool) -> LinkFailure.Kind {
         switch error {
         case is TooLarge: .response
-        case let error as NIOConnectionError: error.connectionErrors.isEmpty ? .resolve : .connect
-        case is NIOSSLError, is BoringSSLError: .tls
+        case let error as NIOConnectionError:
+            usesProxy ? .proxy : error.connectionErrors.isEmpty ? .resolve : .connect
+        case let error as NIOSSLExtraError:
+            error == .failedToValidateHostname || error == .serverHostnameImpossibleToMatch ? .hostname : .tls
+        case NIOSSLError.failedToLoadCertificate, NIOSSLError.noSuchFilesystemObject,
+            NIOSSLError.unableToValidateCertificate:
+            .certificate
+        // BoringSSL's stack of errors has names, and no codes that are public.
+        case is NIOSSLError, is BoringSSLError: "\(error)".contains("CERTIFICATE_VERIFY_FAILED") ? .certificate : .tls
         case is HTTPParserError: .response
         case let error as HTTPClientError:
             switch error {
             case .deadlineExceeded, .readTimeout, .writeTimeout, .getConnectionFromPoolTimeout: .timeout
-            case .connectTimeout, .proxyAuthenticationRequired: .connect
+            case .proxyAuthenticationRequired, .invalidProxyResponse, .httpProxyHandshakeTimeout: .proxy
+            case .connectTimeout: .connect
             case .tlsHandshakeTimeout: .tls
             case .remoteConnectionClosed, .cancelled: .closed
             case .invalidURL, .emptyHost, .emptyScheme: .request
@@ -184,7 +195,7 @@ private struct LinkServer {
         }
     }
 
-    private static func client(_ configuration: LinkConfiguration) throws -> HTTPClient {
+    private static func client(_ configuration: LinkConfiguration, _ proxy: ProxyAddress?) -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if let authorities = configuration.authorities { tls.trustRoots = .file(authorities) }
@@ -196,13 +207,13 @@ private struct LinkServer {
         settings.httpVersion = .http1Only
         settings.connectionPool.idleTimeout = .seconds(60)
         settings.connectionPool.retryConnectionEstablishment = false
-        if let proxy = configuration.proxy {
-            let rest = proxy.hasPrefix("http://") ? proxy.dropFirst(7) : proxy[...]
-            let parts = rest.split(separator: ":")
-            guard parts.count == 2, let port = Int(parts[1].filter { $0 != "/" }) else {
-                throw LinkError("a proxy that is not http://host:port")
+        if let proxy {
+            if let (user, password) = proxy.credentials {
+                settings.proxy = .server(
+                    host: proxy.host, port: proxy.port, authorization: .basic(username: user, password: password))
+            } else {
+                settings.proxy = .server(host: proxy.host, port: proxy.port)
             }
-            settings.proxy = .server(host: String(parts[0]), port: port)
         }
         return HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings)
     }

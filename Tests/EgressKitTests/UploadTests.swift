@@ -41,9 +41,14 @@ final class TestServer {
     private(set) var port = 0
     private var process = Process()
 
-    init() throws {
+    /// - Parameter certificate: With it, the server speaks TLS.
+    init(_ certificate: Certificates.Pair? = nil) throws {
         directory = NSTemporaryDirectory() + "/server-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        if let certificate {
+            try FileManager.default.copyItem(atPath: certificate.certificate, toPath: directory + "/cert.pem")
+            try FileManager.default.copyItem(atPath: certificate.key, toPath: directory + "/key.pem")
+        }
         let token = try Tool.run(["token", "new"]).output
         try token.write(toFile: directory + "/token", atomically: true, encoding: .utf8)
         try start()
@@ -114,17 +119,21 @@ enum Tool {
         var errors: String
     }
 
-    static func process(_ arguments: [String], home: String? = nil, directory: String? = nil) throws -> Process {
+    static func process(
+        _ arguments: [String], home: String? = nil, directory: String? = nil, environment: [String: String] = [:]
+    ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Programs.pipemason))
         process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin", "HOME": home ?? "/nonexistent"]
+        process.environment = ["PATH": "/usr/bin:/bin", "HOME": home ?? "/nonexistent"].merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         return process
     }
 
-    static func run(_ arguments: [String], home: String? = nil, directory: String? = nil) throws -> Result {
-        let process = try process(arguments, home: home, directory: directory)
+    static func run(
+        _ arguments: [String], home: String? = nil, directory: String? = nil, environment: [String: String] = [:]
+    ) throws -> Result {
+        let process = try process(arguments, home: home, directory: directory, environment: environment)
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -417,8 +426,165 @@ struct UploadTests {
         #expect(texts[0] == String(decoding: RunFiles.text(0, 40), as: UTF8.self))
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: machine.files.directory).allSatisfy {
-                !$0.hasPrefix("rescrub")
+                !$0.hasPrefix("rescrub.")
             })
+    }
+
+    @Test("A line refused while the run goes on is scrubbed again at once; nothing that was refused is sent again")
+    func scrubbedWhileItGoesOn() throws {
+        let machine = try PairedMachine()
+        let word = "kumquat-4417"
+        try machine.server.set("reject", word)
+        let project = machine.files.root + "/project"
+        try FileManager.default.createDirectory(atPath: project, withIntermediateDirectories: true)
+        let script = """
+            W=kumquat-$((4000+417)); say() { echo say-$((1000+$1)); }
+            say 1; sleep 1; echo a $W here; sleep 1; say 2; sleep 2; echo $W $W; sleep 0.5; say 3; echo >waits; read line; say 4
+            """
+        let run = try Tool.process(
+            ["run", "--", "/bin/sh", "-c", script], home: machine.home, directory: project)
+        let errors = Pipe()
+        let output = Pipe()
+        let input = Pipe()
+        run.standardError = errors
+        run.standardOutput = output
+        run.standardInput = input
+        try run.run()
+        let directory = project + "/.pipeline/runs"
+        func wait(_ condition: () -> Bool) {
+            let start = Date()
+            while !condition(), Date().timeIntervalSince(start) < 60 { usleep(20_000) }
+        }
+        wait { (try? FileManager.default.contentsOfDirectory(atPath: directory).count) ?? 0 > 0 }
+        let id = try #require(RunID(FileManager.default.contentsOfDirectory(atPath: directory)[0]))
+        // Somebody watches: each line is shown once, also when the log is written anew behind it.
+        let follow = try Tool.process(["log", "--follow", "--raw"], directory: project)
+        let followed = Pipe()
+        follow.standardOutput = followed
+        try follow.run()
+        wait { FileManager.default.fileExists(atPath: project + "/waits") }
+        wait { String(decoding: machine.server.lines(id), as: UTF8.self).contains("say-1003") }
+        // While the command still waits, the server has all that it has written.
+        let early = String(decoding: machine.server.lines(id), as: UTF8.self)
+        #expect(run.isRunning && early.contains("say-1002") && early.contains("say-1003"))
+        try input.fileHandleForWriting.write(contentsOf: Data("go\n".utf8))
+        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        run.waitForEnd()
+        #expect(run.terminationStatus == 0 && said.contains("test-rule") && said.contains("scrubbed again"), "\(said)")
+        let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(shown == "say-1001\na \(word) here\nsay-1002\n\(word) \(word)\nsay-1003\nsay-1004\n")
+        let log = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(id)/iterations.log")))
+        #expect(machine.server.lines(id) == log)
+        let text = String(decoding: log, as: UTF8.self)
+        #expect(!text.contains(word))
+        for number in 1001...1004 { #expect(text.contains("say-\(number)\\n")) }
+        #expect(text.components(separatedBy: "[REDACTED:test-rule]").count == 3)
+        #expect(text.contains(#""status":"succeeded""#))
+        let refused = try String(contentsOfFile: machine.server.directory + "/refused", encoding: .utf8)
+            .split(separator: "\n").map(String.init)
+        #expect(refused.count == 2 && Set(refused).count == 2)
+        let bodies = try machine.server.requests().map(\.digest)
+        for digest in refused { #expect(bodies.count { $0 == digest } == 1) }
+        let checked = try Tool.run(["verify"], home: machine.home, directory: project)
+        #expect(checked.status == 0 && checked.output.contains("scrubbed again 2 times"), "\(checked)")
+        let watched = String(decoding: followed.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        follow.waitForEnd()
+        #expect(follow.terminationStatus == 0)
+        for number in 1001...1004 { #expect(watched.components(separatedBy: "say-\(number)\n").count == 2) }
+    }
+
+    @Test("A pipeline is sent while it goes on, and its images as the log names them")
+    func pipeline() throws {
+        let machine = try PairedMachine()
+        let project = machine.files.root + "/project"
+        try FileManager.default.createDirectory(atPath: project + "/.pipeline", withIntermediateDirectories: true)
+        let picture = try #require(Data(base64Encoded: Self.picture))
+        try picture.write(to: URL(fileURLWithPath: project + "/shot.png"))
+        try """
+        [[phase]]
+        name = "shots"
+        command = "mkdir -p out; cp shot.png out/page.png; echo taken"
+        artifacts = ["out/*.png"]
+        """.write(toFile: project + "/.pipeline/pipeline.toml", atomically: true, encoding: .utf8)
+        let result = try Tool.run(["pipeline", "run"], home: machine.home, directory: project)
+        #expect(result.status == 0, "\(result.errors)")
+        let runs = project + "/.pipeline/runs"
+        let id = try #require(RunID(FileManager.default.contentsOfDirectory(atPath: runs)[0]))
+        let log = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(runs)/\(id)/iterations.log")))
+        #expect(machine.server.lines(id) == log)
+        var reader = LogReader()
+        var offered: [Artifact] = []
+        try reader.write(log.span) { (event, _) throws(LogError) in
+            if case .artifactOffered(let artifact) = event.body { offered.append(artifact) }
+        }
+        #expect(offered.count == 1 && offered[0].name == "out/page.png" && offered[0].mediaType == "image/png")
+        // The digest is that of the picture without its text, which is what was sent; not that of the file.
+        let sent = try Data(
+            contentsOf: URL(fileURLWithPath: machine.server.directory + "/artifact-\(offered[0].digest)"))
+        #expect(ChainHash(of: [UInt8](sent).span) == offered[0].digest && sent.count == offered[0].size)
+        #expect(picture.range(of: Data("a comment".utf8)) != nil && sent.range(of: Data("a comment".utf8)) == nil)
+        #expect(try Tool.run(["verify"], home: machine.home, directory: project).output.contains("requests"))
+        let unsent = try Tool.run(["pipeline", "run", "--no-upload"], home: machine.home, directory: project)
+        #expect(unsent.status == 0)
+        #expect(try machine.server.requests().count { $0.method == "PUT" && $0.path.contains("/artifacts/") } == 1)
+    }
+
+    /// One pixel, with a text chunk "a comment".
+    static let picture =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAAEXRFWHRDb21tZW50AGEgY29tbWVudOs708wAAAAKSURBVHicY6gHAACBAIDTlFNKAAAAAElFTkSuQmCC"
+
+    @Test("verify holds receipts and ledger against the log and names the first bad line")
+    func verify() throws {
+        let machine = try PairedMachine()
+        guard Programs.python.hasSuffix("peers/bin/python") else { return }
+        try machine.files.start()
+        try machine.files.output(1500)
+        try machine.files.finish()
+        #expect(try machine.push().status == 0)
+        func verify(_ arguments: String..., home: String? = nil) throws -> Tool.Result {
+            try Tool.run(["verify"] + arguments, home: home ?? machine.home, directory: machine.files.root)
+        }
+        let good = try verify()
+        #expect(good.status == 0, "\(good.errors)")
+        #expect(good.output.contains("2 receipts: the server has the lines up to 1502\n"))
+        #expect(good.output.contains("3 requests, as they are noted\n"))
+        let ledger = machine.files.root + "/.pipeline/egress.jsonl"
+        let receipts = machine.files.directory + "/receipts.jsonl"
+        /// Changes a file, expects the reason, and puts the file back.
+        func expect(_ path: String, _ reason: String, _ change: (inout [String]) -> Void) throws {
+            let before = try String(contentsOfFile: path, encoding: .utf8)
+            var lines = before.split(separator: "\n").map(String.init)
+            change(&lines)
+            try (lines.map { $0 + "\n" }.joined()).write(toFile: path, atomically: false, encoding: .utf8)
+            let result = try verify()
+            #expect(result.status == 1 && result.errors.contains(reason), "\(reason): \(result.errors)")
+            try before.write(toFile: path, atomically: false, encoding: .utf8)
+        }
+        func flip(_ text: inout String, after name: String) {
+            let index = text.range(of: "\"" + name + "\":\"")!.upperBound
+            text.replaceSubrange(index...index, with: text[index] == "0" ? "1" : "0")
+        }
+        try expect(receipts, "receipts.jsonl: line 2: the signature does not verify") { flip(&$0[1], after: "sig") }
+        try expect(receipts, "receipts.jsonl: line 1: the server has another line 1000") { flip(&$0[0], after: "head") }
+        try expect(receipts, "receipts.jsonl: line 2: is signed with the key") { flip(&$0[1], after: "key") }
+        try expect(receipts, "receipts.jsonl: line 1: ") { $0[0] = "{}" }
+        try expect(ledger, "egress.jsonl: line 2: lines 1-1000 are not in the log as they were sent") {
+            flip(&$0[1], after: "sha256")
+        }
+        try expect(ledger, "egress.jsonl: line 1: body: is not what was sent") { flip(&$0[0], after: "sha256") }
+        try expect(ledger, "egress.jsonl: line 3: ") { $0[2].removeLast(9) }
+        try expect(ledger, "the server has the lines up to 1502, and only those up to 1000 are noted") {
+            $0.removeLast()
+        }
+        // A log that was cut, with a right chain: only the receipts know.
+        try expect(machine.files.log, "the server has line 1502, which the log does not have") { $0.removeLast() }
+        #expect(try verify().status == 0)
+        // Another machine can do the same when it is told the key; without one, signatures are not looked at.
+        let elsewhere = machine.files.root + "/elsewhere"
+        #expect(try verify(home: elsewhere).output.contains("signatures are not checked"))
+        let key = "56475aa75463474c:03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
+        #expect(try verify("--receipt-key", key, home: elsewhere).output.contains("2 receipts: the server has"))
+        #expect(try verify("--receipt-key", "x", home: elsewhere).status == 2)
     }
 
     @Test("A log that was changed after it was sent is not sent on")
@@ -595,7 +761,14 @@ struct LoginTests {
         try Tool.run(["token", "new"]).output.write(toFile: other, atomically: true, encoding: .utf8)
         #expect(try login(other).0 == 3)
         #expect(try login(server.directory + "/token") == (0, ""))
-        #expect(try Tool.run(["whoami"], home: files.root).status == 0)
+        let registered = try String(contentsOfFile: server.directory + "/key", encoding: .utf8)
+        let known = try Tool.run(["whoami"], home: files.root)
+        #expect(known.status == 0 && known.output.contains("key           " + registered))
+        // Again: the same key. Another machine with the same token: told, and paired all the same.
+        #expect(try login(server.directory + "/token") == (0, ""))
+        try server.set("key", String(repeating: "0", count: 64))
+        let shared = try login(server.directory + "/token")
+        #expect(shared.0 == 0 && shared.1.contains("another key"))
         try server.set("revoked")
         let who = try Tool.run(["whoami"], home: files.root)
         #expect(who.status == 3 && who.errors.contains("revoked"))
@@ -606,5 +779,5 @@ struct LoginTests {
 
 extension Process {
     /// As `waitUntilExit`, which sometimes does not return on a thread without a run loop.
-    fileprivate func waitForEnd() { while isRunning { usleep(2000) } }
+    func waitForEnd() { while isRunning { usleep(2000) } }
 }

@@ -5,6 +5,7 @@ usage: server.py DIRECTORY [PORT]     prints the port; keeps everything below DI
 
 DIRECTORY/faults, if it is there, has one fault a line, used up from the top: `503`, `503 2` (Retry-After), `429 1`, `drop`
 (close without an answer), `lose` (store, then close without an answer), `gap`, `fork`, `413`, `422 SEQ`, `garbage`, `slow`.
+DIRECTORY/reject: a word; a batch with a line that holds it gets 422, and its digest goes to DIRECTORY/refused.
 DIRECTORY/cancel: the next answer has the command. DIRECTORY/revoked: the token is no longer good.
 DIRECTORY/flush: flush_ms. DIRECTORY/approved: pairing is granted. DIRECTORY/requests: what came, one a line.
 """
@@ -145,6 +146,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 open(path("revoked"), "w").close()
                 return self.answer(204)
             return self.answer(200, self.identity())
+        if parts == ["api", "v1", "runner", "key"]:
+            key = json.loads(body)["runner_key"]
+            if has("key") and open(path("key")).read() != key:
+                return self.answer(409, {"title": "another key"})
+            with open(path("key"), "w") as file:
+                file.write(key)
+            return self.answer(204)
         if self.command == "POST" or self.command == "PUT":
             if self.common_faults():
                 return
@@ -189,6 +197,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def events(self, run_id, body):
+        sent = body
         if len(body) > 1 << 20:
             return self.answer(413, {"title": "more than 1 MiB on the wire"})
         if self.headers.get("content-encoding") == "gzip":
@@ -197,6 +206,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if len(body) > 4 << 20 or len(lines) > 1000:
             return self.answer(413, {"title": "too much"})
         run = Run(run_id)
+        if has("reject"):
+            word = open(path("reject"), "rb").read()
+            for number, line in enumerate(lines, int(self.headers["pipemason-first-seq"])):
+                if word in line:
+                    with open(path("refused"), "a") as file:
+                        file.write(hashlib.sha256(sent).hexdigest() + "\n")
+                    return self.answer(422, {"type": "urn:pipemason:problem:unscrubbed-content", "rule": "test-rule",
+                                             "seq": number, "title": "a secret"})
         found = fault({"gap", "fork", "413", "422", "lose"}) or [""]
         if found[0] == "gap":
             return self.answer(409, {"type": "urn:pipemason:problem:sequence-gap", "next_seq": run.next,
@@ -226,6 +243,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if where == "/oauth/device/code":
             if form.get("client_id") != "pipemason" or len(form.get("runner_key", "")) != 64:
                 return self.answer(400, {"error": "invalid_request"})
+            with open(path("key"), "w") as file:
+                file.write(form["runner_key"])
             return self.answer(200, {"device_code": "synthetic-device-code", "user_code": "BCDF-GHJK",
                                      "verification_uri": "http://127.0.0.1/device", "expires_in": 600, "interval": 1})
         if form.get("device_code") != "synthetic-device-code":
@@ -245,6 +264,14 @@ class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
 
 
+# With DIRECTORY/cert.pem and DIRECTORY/key.pem it speaks TLS, of the version that DIRECTORY/tls names.
 server = Server(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
+if has("cert.pem"):
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path("cert.pem"), path("key.pem"))
+    if has("tls"):
+        context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, open(path("tls")).read())
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], flush=True)
 server.serve_forever()

@@ -2,8 +2,10 @@ internal import CommandSupport
 internal import Glibc
 internal import RedactionKit
 internal import RunModel
+internal import Synchronization
 internal import Testing
 
+@testable import RunFiles
 @testable import RunnerKit
 
 @Suite struct RunLogTests {
@@ -12,7 +14,7 @@ internal import Testing
     private func begin(_ redactor: Redactor? = nil) throws -> RunLog {
         try RunLog(
             in: place.runs, redactor: try redactor ?? Redactor(), rules: LineTests.rules, policy: .end,
-            started: RunStarted(runner: "test", branch: "main", command: ["make"], epoch: 1, protections: []))
+            started: { RunStarted(runner: "test", branch: "main", command: ["make"], epoch: 1, protections: []) })
     }
 
     /// A run that is over, with nobody holding its log.
@@ -78,7 +80,7 @@ internal import Testing
             let outcome = try LogRepair.repair(run, in: place.runs)
             guard lines > 0 else {
                 #expect(outcome == .removed)
-                #expect(place.runs.runs.isEmpty)
+                #expect(try place.runs.runs().isEmpty)
                 try place.runs.makeDirectory(of: run)
                 continue
             }
@@ -108,6 +110,89 @@ internal import Testing
         #expect(place.read(path) == bytes)
     }
 
+    @Test func `a line that a server refuses is scrubbed again while the log goes on`() throws {
+        let log = try begin()
+        for limit in 1...3 {
+            log.append(.agentMessage(AgentMessage(role: .assistant, text: "message \(limit)")))
+        }
+        _ = log.idle()
+        let before = try read(log.run)
+        let answers = Mutex<[Bool]>([])
+        log.requests.post(
+            LogRequests.Request(from: 3, rule: "their-rule") { done in answers.withLock { $0.append(done) } })
+        // A line that is not there, and one that never will be.
+        for sequence in [0, 99] {
+            log.requests.post(
+                LogRequests.Request(from: sequence, rule: "their-rule") { done in answers.withLock { $0.append(done) } }
+            )
+        }
+        log.append(.agentMessage(AgentMessage(role: .assistant, text: "message 4")))
+        _ = log.idle()
+        #expect(answers.withLock { $0 } == [true, false, false])
+        log.append(.agentMessage(AgentMessage(role: .assistant, text: "message 5")))
+        log.finish(Ending(.succeeded, exit: 0))
+        let events = try read(log.run)
+        let texts = events.compactMap { event -> String? in
+            if case .agentMessage(let message) = event.body { return message.text }
+            return nil
+        }
+        #expect(texts == ["message 1", "[REDACTED:their-rule]", "message 3", "message 4", "message 5"])
+        #expect(events[2].scrub.hits == ["their-rule": 1])
+        #expect(Array(events.prefix(2)) == Array(before.prefix(2)))
+        #expect(events.last?.body == .runFinished(Ending(.succeeded, exit: 0)))
+        let notes = try RewriteNote.all(in: place.runs.directory(of: log.run))
+        #expect(notes.map(\.from) == [3] && notes.map(\.rule) == ["their-rule"])
+    }
+
+    @Test func `whenever a rewriting of the end is cut short, the next start makes it good`() throws {
+        let run = try finished { log in
+            for limit in 1...4 {
+                log.append(.agentMessage(AgentMessage(role: .assistant, text: "message \(limit)")))
+            }
+        }
+        let path = place.runs.logPath(of: run)
+        let directory = place.runs.directory(of: run)
+        let old = place.read(path)
+        #expect(try TailRewriter.rewrite(directory.text, from: 3, rule: "r"))
+        let new = place.read(path)
+        let offset = zip(old, new).enumerated().first { $0.element.0 != $0.element.1 }!.offset
+        let start = old[..<offset].lastIndex(of: 10)! + 1
+        let tail = Array(new[start...])
+        for cut in stride(from: 0, through: tail.count, by: 61) {
+            // The tail was whole, and so much of it had reached the log.
+            place.write(path, Array(old[..<start]) + tail[..<cut] + old.dropFirst(start + cut))
+            place.write(directory.appending(Array("rescrub.\(start)".utf8)), tail)
+            place.write(directory.appending(Array("rescrub.new".utf8)), Array("half of another".utf8))
+            try place.runs.markUnfinished(run)
+            #expect(try LogRepair.repair(run, in: place.runs) == .whole)
+            #expect(place.read(path) == new)
+            guard let opened = Descriptor.openDirectory(directory), let names = FileTree.names(in: opened) else {
+                Issue.record("the directory is gone")
+                return
+            }
+            #expect(!names.contains { $0.starts(with: "rescrub.".utf8) })
+        }
+        #expect(try read(run).count == 6)
+    }
+
+    @Test func `a run that is removed leaves nothing, and others alone`() throws {
+        let kept = try finished { _ in }
+        let old = try finished { _ in }
+        place.write(place.runs.directory(of: old).appending(Array("receipts.jsonl".utf8)), [10])
+        let artifacts = place.runs.directory(of: old).appending(Array("artifacts".utf8))
+        _ = artifacts.withCString { mkdir($0, 0o700) }
+        place.write(artifacts.appending([97]), [1, 2, 3])
+        // What a link leads to is not ours.
+        _ = artifacts.appending([98]).withCString { symlink(place.path, $0) }
+        #expect(try place.runs.newest() == old)
+        let size = place.read(place.runs.logPath(of: old)).count
+        #expect(try place.runs.remove(old) >= size + 4)
+        #expect(try place.runs.runs() == [kept])
+        #expect(try place.runs.newest() == kept)
+        #expect(place.runs.latestLog.withCString { access($0, F_OK) } != 0)
+        #expect(try read(kept).count == 2)
+    }
+
     @Test func `a log has one writer`() throws {
         let log = try begin()
         let path = place.runs.logPath(of: log.run)
@@ -124,17 +209,17 @@ internal import Testing
     @Test func `the newest log has the short name, unless an older one is still written`() throws {
         let first = try begin()
         let firstRun = first.run
-        #expect(place.runs.newest == firstRun)
+        #expect(try place.runs.newest() == firstRun)
         let inner = try begin()
         inner.finish(Ending(.succeeded))
-        #expect(place.runs.newest == firstRun)
+        #expect(try place.runs.newest() == firstRun)
         first.finish(Ending(.succeeded))
         let second = try finished { _ in }
         // `first` holds its lock until it is gone.
         _ = consume first
         let third = try begin()
-        #expect(place.runs.newest == third.run)
-        #expect(Set(place.runs.runs) == [firstRun, inner.run, second, third.run])
+        #expect(try place.runs.newest() == third.run)
+        #expect(Set(try place.runs.runs()) == [firstRun, inner.run, second, third.run])
     }
 }
 

@@ -195,6 +195,96 @@ internal import Testing
         project.directory.write("bytes.sh", "exec \(Child.program) run -- printf '%s\\n' \"$(printf '\\377\\376')\"\n")
     }
 
+    @Test func `the log says which protections held, as doctor does`() throws {
+        let project = Project()
+        let doctor = try Child.run(["doctor"]).text
+        let holding = doctor.split(separator: "\n").prefix { !$0.contains("What it tried") }
+            .filter { $0.contains("yes ") }.compactMap { $0.split(separator: " ").dropFirst().first.map(String.init) }
+        #expect(holding.contains("seccomp"))
+        func protections() throws -> [String] {
+            guard case .runStarted(let data)? = try project.events().first?.body else { return [] }
+            return data.protections
+        }
+        #expect(try project.run("true").status == 0)
+        #expect(try protections() == holding)
+        project.directory.write(".pipeline/pipeline.toml", "[[phase]]\nname = 'a'\ncommand = 'true'\n")
+        #expect(try Child.run(["pipeline", "run"], directory: project.directory.path).status == 0)
+        #expect(try protections() == holding)
+    }
+
+    @Test func `old runs are removed when asked to, and never one that goes on`() throws {
+        let project = Project()
+        for _ in 0..<3 { #expect(try project.run("true").status == 0) }
+        let child = try project.start("echo ready; read line")
+        _ = child.output { $0.contains("ready") }
+        func prune(_ options: String..., environment: [String: String] = [:]) throws -> Child.Result {
+            try Child.run(["runs", "prune"] + options, environment: environment, directory: project.directory.path)
+        }
+        func runs() throws -> Int {
+            try Child.run(["status", "--all"], directory: project.directory.path).text.split(separator: "\n").count
+        }
+        #expect(try prune().status == 2)
+        #expect(try prune("--keep", "-1").status == 2)
+        #expect(try prune("--older-than", "soon").status == 2)
+        #expect(try prune("--older-than", "1h").text == "0 runs removed, 0 bytes\n")
+        #expect(try prune("--keep", "0", "--older-than", "1h").text.hasPrefix("0 runs"))
+        #expect(try prune("--keep", "2", "--dry-run").text.split(separator: "\n").count == 2)
+        #expect(try runs() == 4)
+        // On a machine that is paired, what the server does not have stays.
+        project.directory.makeDirectory("home")
+        project.directory.makeDirectory("home/.pipemason")
+        project.directory.write("home/.pipemason/credentials.json", "{}")
+        let paired = try prune("--keep", "2", environment: ["HOME": project.directory.path + "/home"])
+        #expect(paired.text.hasPrefix("0 runs") && paired.error.contains("2 runs are kept"))
+        #expect(try prune("--keep", "2").text.hasPrefix("2 runs removed, "))
+        #expect(try runs() == 2)
+        #expect(try prune("--keep", "0").text.hasPrefix("1 runs removed, "))
+        child.write("go\n")
+        #expect(child.finish().status == 0)
+        #expect(try runs() == 1)
+        #expect(try project.verify().status == 0)
+        #expect(try prune("--keep", "0").text.hasPrefix("1 runs removed, "))
+        #expect(try project.verify().status == 3)
+    }
+
+    @Test func `a clock that is set while a command runs changes neither order nor durations`() throws {
+        let project = Project()
+        // libfaketime needs a dynamic executable: the one built beside these tests.
+        let program = Child.built
+        let script = """
+            echo one; sleep 0.3; echo "+3600" > offset; sleep 0.3; echo two; sleep 0.3; echo "-86400" > offset
+            sleep 0.3; echo three
+            """
+        project.directory.write("offset", "+0\n")
+        let libraries = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map { "/usr/lib/\($0)/faketime/libfaketimeMT.so.1" }
+        let found = libraries.first { name in access(name, R_OK) == 0 }
+        let library = try #require(found, "needs Debian's faketime")
+        let child = try Child(
+            ["run", "--", "/bin/sh", "-c", script], program: program,
+            environment: [
+                "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": project.directory.path + "/offset",
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            ], directory: project.directory.path)
+        #expect(child.finish().text == "one\ntwo\nthree\n")
+        let events = try project.events()
+        let outputs = events.filter { $0.body.type == "command.output" }
+        #expect(outputs.count == 3)
+        // The dates jump: an hour forward, then a day back.
+        let jumps = zip(outputs, outputs.dropFirst()).map { ($1.time.microseconds - $0.time.microseconds) / 1_000_000 }
+        try #require(jumps.count == 2)
+        #expect((3599...3660).contains(jumps[0]) && (-90_002 ... -89_940).contains(jumps[1]), "\(jumps)")
+        // Everything else does not.
+        #expect(events.map(\.sequence) == Array(1...events.count))
+        let places = outputs.map(\.monotonic)
+        #expect(places[1] - places[0] >= 550_000 && places[2] - places[1] >= 550_000)
+        #expect(events.last!.monotonic < 60_000_000)
+        let status = try Child.run(["status", "--json"], directory: project.directory.path).text
+        #expect(status.contains("\"duration_us\":\(events.last!.monotonic),"))
+        #expect(try project.verify().status == 0)
+        let timed = try Child.run(["log", "--times"], directory: project.directory.path).text
+        #expect(timed.contains("\n00:01.") || timed.contains("\n00:00."), "\(timed)")
+    }
+
     @Test func `doctor says what holds, and tries it`() throws {
         let result = try Child.run(["doctor"])
         #expect(result.status == 0 || result.status == 1)

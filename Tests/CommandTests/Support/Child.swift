@@ -41,6 +41,11 @@ final class Child {
     /// The program under test: the one that `PIPEMASON_BINARY` names, or the one built beside these tests.
     static let program: String = {
         if let named = getenv("PIPEMASON_BINARY") { return String(cString: named) }
+        return built
+    }()
+
+    /// The one built beside these tests, which is a dynamic executable.
+    static let built: String = {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         let text = String(decoding: path[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -1,7 +1,7 @@
 package import CommandSupport
 internal import Glibc
 internal import JSONText
-internal import RedactionKit
+package import RedactionKit
 package import RunModel
 
 /// Scrubs again what a server has not taken because it found a secret there (docs/formats/egress.md, "A secret that the
@@ -10,8 +10,18 @@ package import RunModel
 /// The lines from the refused one on are written anew: scrubbed with the rules of this version, the refused one without
 /// its text if those find nothing, the chain continued through all of them. What the server has stays as it is.
 package enum TailRewriter {
+    /// Where a log stands after its tail was written anew.
+    package struct Result: Sendable {
+        /// The hash of its last line.
+        package var head: ChainHash
+        /// Its size in bytes.
+        package var size: Int
+    }
+
     /// Begins the name of the file that holds a new tail until it is in its place; the offset of the tail follows.
     static let prefix = "rescrub."
+    /// The name of a tail that is not whole yet.
+    static let unfinishedName = prefix + "new"
 
     /// Rewrites the log of a run that is over, from line `sequence` on, which the server refused by its rule `rule`.
     /// Returns false when the run is not over.
@@ -21,26 +31,35 @@ package enum TailRewriter {
     package static func rewrite(
         _ runDirectory: String, from sequence: Int, rule: String
     ) throws(Failure) -> Bool {
-        let path = runDirectory + "/iterations.log"
+        let path = runDirectory + "/" + RunDirectory.logName
         guard let log = Descriptor.open(Path(path), O_RDWR | O_NOFOLLOW) else { throw failure(path) }
         guard flock(log.number, LOCK_EX | LOCK_NB) == 0 else { return false }
         let redactor: Redactor
         do { redactor = try Redactor() } catch { throw Failure(.internal, "\(error)") }
-        let temporary = runDirectory + "/" + prefix + "new"
+        _ = try rewrite(log, in: runDirectory, from: sequence, rule: rule, redactor)
+        return true
+    }
+
+    /// The same for whoever holds the log's lock: its writer, while the run goes on.
+    package static func rewrite(
+        _ log: borrowing Descriptor, in runDirectory: String, from sequence: Int, rule: String, _ redactor: Redactor
+    ) throws(Failure) -> Result {
+        let path = runDirectory + "/" + RunDirectory.logName
+        let temporary = runDirectory + "/" + unfinishedName
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
         let number = Glibc.open(temporary, flags, 0o600)
         guard number >= 0 else { throw failure(temporary) }
         let file = Descriptor(number)
         let writer = ByteWriter(file.number, name: temporary)
-        let offset = try writeTail(of: log, path, from: sequence, rule: rule, redactor, to: writer)
+        let (offset, head) = try writeTail(of: log, path, from: sequence, rule: rule, redactor, to: writer)
         writer.flush()
         try writer.check()
         guard fsync(file.number) == 0 else { throw failure(temporary) }
+        try RewriteNote(time: .now, from: sequence, rule: rule).append(to: runDirectory)
         // From here on a crash is made good by `recover`.
         let whole = runDirectory + "/" + prefix + String(offset)
         guard rename(temporary, whole) == 0 else { throw failure(whole) }
-        try put(whole, at: offset, into: log, path)
-        return true
+        return Result(head: head, size: try put(whole, at: offset, into: log, path))
     }
 
     /// Puts a tail in its place that a crash kept from it.
@@ -48,18 +67,22 @@ package enum TailRewriter {
         guard let directory = Descriptor.openDirectory(Path(runDirectory)), let names = FileTree.names(in: directory)
         else { return }
         for name in names.map({ String(decoding: $0, as: UTF8.self) }) where name.hasPrefix(prefix) {
-            guard let offset = Int(name.dropFirst(prefix.count)) else { continue }
-            let path = runDirectory + "/iterations.log"
+            let path = runDirectory + "/" + RunDirectory.logName
             guard let log = Descriptor.open(Path(path), O_RDWR | O_NOFOLLOW), flock(log.number, LOCK_EX | LOCK_NB) == 0
             else { continue }
-            try put(runDirectory + "/" + name, at: offset, into: log, path)
+            if let offset = Int(name.dropFirst(prefix.count)) {
+                _ = try put(runDirectory + "/" + name, at: offset, into: log, path)
+            } else if name == unfinishedName {
+                // Nothing of it is in the log.
+                unlink(runDirectory + "/" + name)
+            }
         }
     }
 
-    /// Copies the new tail over the old one. Doing it twice is doing it once.
+    /// Copies the new tail over the old one, and returns where it ends. Doing it twice is doing it once.
     private static func put(
         _ tail: String, at offset: Int, into log: borrowing Descriptor, _ path: String
-    ) throws(Failure) {
+    ) throws(Failure) -> Int {
         guard let source = Descriptor.open(Path(tail), O_RDONLY | O_NOFOLLOW) else { throw failure(tail) }
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         var end = offset
@@ -81,23 +104,26 @@ package enum TailRewriter {
         }
         guard ftruncate(log.number, off_t(end)) == 0, fsync(log.number) == 0 else { throw failure(path) }
         unlink(tail)
+        return end
     }
 
-    /// Writes the new tail and returns where in the log it begins.
+    /// Writes the new tail and returns where in the log it begins, and its last hash.
     private static func writeTail(
         of log: borrowing Descriptor, _ path: String, from sequence: Int, rule: String, _ redactor: Redactor,
         to writer: ByteWriter
-    ) throws(Failure) -> Int {
+    ) throws(Failure) -> (offset: Int, head: ChainHash) {
         var reader = LogReader()
         var offset = 0
         var head: ChainHash?
         var previous = ChainHash.zero
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        var place = 0
         while true {
-            let count = read(log.number, &chunk, chunk.count)
+            let count = pread(log.number, &chunk, chunk.count, off_t(place))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure(path) }
             if count == 0 { break }
+            place += count
             do throws(LogError) {
                 try reader.write(chunk.span.extracting(0..<count)) { (event, line) throws(LogError) in
                     guard event.sequence >= sequence else {
@@ -108,7 +134,9 @@ package enum TailRewriter {
                     var event = event
                     let wasRefused = event.sequence == sequence
                     event.body = scrubbed(event.body, redactor, isRefused: wasRefused, rule: rule)
-                    if wasRefused { event.scrub.hits[rule, default: 0] += 1 }
+                    if wasRefused, event.scrub.hits[rule] != nil || event.scrub.hits.count < EventLimits.rules {
+                        event.scrub.hits[rule, default: 0] += 1
+                    }
                     do throws(EventLineError) {
                         let written = try EventLine(event, after: head ?? previous)
                         head = written.hash
@@ -117,8 +145,8 @@ package enum TailRewriter {
                 }
             } catch { throw Failure(.input, "\(path): \(error)") }
         }
-        guard head != nil else { throw Failure(.input, "\(path): there is no line \(sequence)") }
-        return offset
+        guard let head else { throw Failure(.input, "\(path): there is no line \(sequence)") }
+        return (offset, head)
     }
 
     /// The body, scrubbed; the refused one without its text when scrubbing does not change it.
@@ -144,19 +172,14 @@ package enum TailRewriter {
     }
 
     private static func parse(_ data: [UInt8]) -> JSONValue? {
-        var reader = JSONReader<EgressError>()
+        var reader = JSONReader<RewriteError>()
         let bytes = data.span
         return try? reader.value(bytes)
     }
 
-    private static func failure(_ path: String) -> Failure { Failure(.input, "\(path): \(Diagnostics.reason(errno))") }
-}
-
-extension ChainHash {
-    /// The hash at the end of a line that has been checked: `"hash":"…"}`.
-    fileprivate init?(lineEnd line: Span<UInt8>) {
-        guard line.count > 66 else { return nil }
-        let digits = (line.count - 66..<line.count - 2).map { line[$0] }
-        self.init(String(decoding: digits, as: UTF8.self))
+    private struct RewriteError: JSONFailure {
+        init(jsonOffset offset: Int) {}
     }
+
+    private static func failure(_ path: String) -> Failure { Failure(.input, "\(path): \(Diagnostics.reason(errno))") }
 }
