@@ -56,6 +56,7 @@ package enum FuzzTargets {
                 fuzzServerAnswer(bytes.withUnsafeBufferPointer { Array($0) })
             },
             FuzzTarget(name: "report", run: ReportTarget.run),
+            FuzzTarget(name: "ignore-file", run: IgnoreTarget.run),
         ]
 
     /// The entry point of that name.

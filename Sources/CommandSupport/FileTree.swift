@@ -21,12 +21,17 @@ package struct FileTree {
     package let visit: (FoundFile) throws(Failure) -> Void
     /// Called when something cannot be opened; the walk goes on.
     package let fail: (Failure) -> Void
+    /// Called for what a `.gitignore` file in or below a named directory ignores, which is then passed over; nil: such
+    /// files mean nothing.
+    package let ignore: ((Path) -> Void)?
 
     package init(
-        visit: @escaping (FoundFile) throws(Failure) -> Void, fail: @escaping (Failure) -> Void
+        visit: @escaping (FoundFile) throws(Failure) -> Void, fail: @escaping (Failure) -> Void,
+        ignore: ((Path) -> Void)? = nil
     ) {
         self.visit = visit
         self.fail = fail
+        self.ignore = ignore
     }
 
     /// Visits `path` and all below it.
@@ -41,7 +46,7 @@ package struct FileTree {
                 fail(Failure(.input, "\(path.text): \(Diagnostics.reason(errno))"))
                 return
             }
-            try walk(directory, path)
+            try walk(directory, path, below: [], ignoreFiles: [])
         } else {
             let (parent, name) = path.split
             guard let directory = Descriptor.openDirectory(parent) else {
@@ -53,13 +58,22 @@ package struct FileTree {
         }
     }
 
-    private func walk(_ directory: borrowing Descriptor, _ path: Path) throws(Failure) {
+    /// `names` lead from the named directory to this one; each ignore file comes with how many of them stand above it.
+    private func walk(
+        _ directory: borrowing Descriptor, _ path: Path, below above: [[UInt8]],
+        ignoreFiles: [(depth: Int, file: IgnoreFile)]
+    ) throws(Failure) {
         guard let names = FileTree.names(in: directory) else {
             fail(Failure(.input, "\(path.text): \(Diagnostics.reason(errno))"))
             return
         }
+        var ignoreFiles = ignoreFiles
+        if ignore != nil, names.contains(Array(".gitignore".utf8)), let file = ignoreFile(in: directory, path) {
+            ignoreFiles.append((above.count, file))
+        }
         for name in names {
             let inner = path.appending(name)
+            let below = above + [name]
             var status = stat()
             guard
                 Path.withCString(name, { fstatat(directory.number, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0
@@ -67,7 +81,9 @@ package struct FileTree {
                 fail(Failure(.input, "\(inner.text): \(Diagnostics.reason(errno))"))
                 continue
             }
-            if status.isRegularFile {
+            if status.isRegularFile || status.isDirectory, isIgnored(below, status.isDirectory, ignoreFiles) {
+                ignore?(inner)
+            } else if status.isRegularFile {
                 try visit(
                     FoundFile(
                         directory: directory.number, directoryPath: path, name: name, path: inner, isNamed: false))
@@ -78,9 +94,31 @@ package struct FileTree {
                     fail(Failure(.input, "\(inner.text): \(Diagnostics.reason(errno))"))
                     continue
                 }
-                try walk(descriptor, inner)
+                try walk(descriptor, inner, below: below, ignoreFiles: ignoreFiles)
             }
         }
+    }
+
+    /// The innermost file that says anything decides.
+    private func isIgnored(
+        _ names: [[UInt8]], _ isDirectory: Bool, _ files: [(depth: Int, file: IgnoreFile)]
+    ) -> Bool {
+        for (depth, file) in files.reversed() {
+            if let verdict = file.verdict(Array(names.dropFirst(depth)), isDirectory: isDirectory) { return verdict }
+        }
+        return false
+    }
+
+    private func ignoreFile(in directory: borrowing Descriptor, _ path: Path) -> IgnoreFile? {
+        let name = Array(".gitignore".utf8)
+        guard let file = Descriptor.open(at: directory.number, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+            file.status?.isRegularFile == true
+        else { return nil }
+        guard let bytes = file.readAll(limit: IgnoreFile.maximumSize) else {
+            fail(Failure(.input, "\(path.appending(name).text): \(Diagnostics.reason(errno))"))
+            return nil
+        }
+        return IgnoreFile(bytes)
     }
 
     /// The names in a directory, sorted; nil: `errno` has the reason.

@@ -35,6 +35,9 @@ struct Scrub: ParsableCommand {
     @Flag(help: "Write nothing; exit with status 1 if there is a secret.")
     var check = false
 
+    @Flag(help: "With --check: read what .gitignore files in the directories ignore, too.")
+    var noIgnore = false
+
     @Option(help: ArgumentHelp("Write a report of all findings: json or sarif.", valueName: "format"))
     var report: ReportFormat?
 
@@ -69,11 +72,13 @@ struct Scrub: ParsableCommand {
     /// The settings that the options stand for.
     func settings() throws -> ScrubSettings {
         if inPlace, check { throw Failure(.usage, "--in-place and --check exclude each other") }
+        if noIgnore, !check { throw Failure(.usage, "--no-ignore needs --check; the other modes read everything") }
         if reportFile != nil, report == nil { throw Failure(.usage, "--report-file needs --report") }
         var settings = ScrubSettings()
         settings.inputs = files.map { Path($0) }
         settings.mode = inPlace ? .inPlace : check ? .check : .filter
         settings.breaksHardLinks = force
+        settings.respectsIgnoreFiles = check && !noIgnore
         settings.decompressesInput = decompress
         settings.report = report.map {
             .init(format: $0.format, file: reportFile.flatMap { $0 == "-" ? nil : Path($0) })

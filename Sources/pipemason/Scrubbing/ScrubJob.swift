@@ -17,6 +17,8 @@ final class ScrubJob {
     private var warnings: [String]
     /// The gravest thing that happened to a single input.
     private var status = ExitStatus.success
+    /// Files and directories that were passed over because an ignore file says so.
+    private var ignored = 0
 
     /// Runs `scrub` and returns the exit status. Messages are on standard error.
     static func run(_ settings: ScrubSettings, streams: StandardStreams) -> ExitStatus {
@@ -58,6 +60,10 @@ final class ScrubJob {
 
         try recorder.finishReport(warnings: job.warnings, isComplete: job.status == .success)
         try reportFile?.commit()
+        if job.ignored > 0 {
+            Diagnostics.say(
+                "passed over \(job.ignored) ignored files and directories; --no-ignore reads them")
+        }
         if settings.showsSummary {
             Diagnostics.write(
                 Summary.text(recorder.tally, seconds: Clock.now.seconds(since: start), style: style))
@@ -82,7 +88,8 @@ final class ScrubJob {
     private func processAll() throws(Failure) {
         let tree = FileTree(
             visit: { (found: FoundFile) throws(Failure) in try self.processFile(found) },
-            fail: { self.note($0) })
+            fail: { self.note($0) },
+            ignore: settings.respectsIgnoreFiles ? { _ in self.ignored += 1 } : nil)
         for input in settings.inputs.isEmpty ? [Path("-")] : settings.inputs {
             if input == Path("-") {
                 try processStandardInput()

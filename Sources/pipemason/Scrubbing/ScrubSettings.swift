@@ -8,6 +8,8 @@ struct ScrubSettings {
     /// Files and directories; empty: standard input. `-` stands for standard input too.
     var inputs: [Path] = []
     var mode = Mode.filter
+    /// In directories, what `.gitignore` files ignore is passed over.
+    var respectsIgnoreFiles = false
     /// Replace files that have other names as well, which leaves the other names with the old content.
     var breaksHardLinks = false
     /// Look into standard input if it is compressed; files are always looked into.
