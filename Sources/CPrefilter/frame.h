@@ -195,13 +195,13 @@ PM_INLINE uint64_t valid_bits(size_t length) { return length < BLOCK ? (1ull << 
 
 /// Whether a value of `length` bytes, at most 64, may look random and holds digits and letters; `pm_looks_random` on masks, as far
 /// as they tell.
-PM_INLINE int may_be_random(const value_masks *m, size_t length) {
+PM_INLINE int may_be_random(const value_masks *m, size_t length, int is_uuid) {
     uint64_t valid = valid_bits(length), pairs = valid >> 1;
     uint64_t letter = m->letter & valid, digit = m->digit & valid, upper = m->upper & valid, lower = letter & ~upper;
     if (digit == 0 || letter == 0) return 0;
     uint64_t capital = lower & upper >> 1;
     unsigned changes = (unsigned)__builtin_popcountll(((letter & digit >> 1) | (digit & letter >> 1) | capital) & pairs);
-    if ((m->hex & valid) == valid) return changes >= 2;
+    if ((m->hex & valid) == valid || is_uuid) return changes >= 2;
     uint64_t together = letter & letter >> 1 & ~capital & pairs;
     unsigned count = (unsigned)__builtin_popcountll(together), common = (unsigned)__builtin_popcountll(together & m->common);
     if (count < 3) return changes * 4 >= length || (unsigned)__builtin_popcountll(digit) * 3 >= length;
@@ -221,6 +221,9 @@ PM_INLINE uint64_t marks_before(const frame *f, size_t position, size_t at, enum
     return bits ? now << (BLOCK - bits) | before >> bits : before;
 }
 
+/// Where hyphens end the groups of a UUID.
+#define UUID_GROUPS (1ull << 8 | 1ull << 13 | 1ull << 18 | 1ull << 23)
+
 /// Whether `text[start, end)` may be a provider's token: it looks random, and before it stands a word that may be a provider's.
 /// `fragments` marks places of credentials' words in the 64 bytes before it. Most values lack one of them; see
 /// `pm_find_provider`.
@@ -234,8 +237,9 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
     int is_hex = 0;
     if (length <= BLOCK) {
         value_masks m = value(state, text + start);
-        is_hex = (m.hex | ~valid_bits(length)) == ~0ull;
-        if (!may_be_random(&m, length)) {
+        int is_uuid = length == 36 && (m.hex | ~valid_bits(36)) == ~UUID_GROUPS && pm_is_uuid(text + start, 36);
+        is_hex = is_uuid || (m.hex | ~valid_bits(length)) == ~0ull;
+        if (!may_be_random(&m, length, is_uuid)) {
             // A full stop at the end does not belong to it, and two dots end it: a part of it may look random.
             size_t i = start;
             while (i + 1 < end && !(text[i] == '.' && text[i + 1] == '.')) i++;
@@ -330,8 +334,10 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
                 has_provider = may_have_provider(state, f, last, position + end, words);
             } else if (first < position || first == f->from) {
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
-            } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED && marks_before(f, position, start, FRAGMENTS) >> 32) {
-                // No operator, but a blank or quote, and before it perhaps a word that announces a credential.
+            } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED &&
+                       (marks_before(f, position, start, FRAGMENTS) >> 32 ||
+                        (first > 1 && pm_kinds[f->text[first - 1]] & PM_IS_QUOTE && f->text[first - 2] == '('))) {
+                // No operator, but a blank or quote, and before it a call, or perhaps a word that announces a credential.
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
             }
         }
@@ -366,6 +372,12 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
     }
 }
 
+/// Whether `set`, `changed` or `or` may begin here: words that stand between a name and its value.
+PM_INLINE int is_verb(const uint8_t *text) {
+    uint8_t a = pm_lower(text[0]), b = pm_lower(text[1]), c = pm_lower(text[2]);
+    return (a == 's' && b == 'e' && c == 't') || (a == 'c' && b == 'h' && c == 'a') || (a == 'o' && b == 'r' && c == ' ');
+}
+
 /// What `may_assign` says.
 enum { NO_NAME, NAME_UNKNOWN, NAME_KNOWN };
 
@@ -374,6 +386,7 @@ enum { NO_NAME, NAME_UNKNOWN, NAME_KNOWN };
 PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, pm_name *found) {
     if (at < BLOCK || at + BLOCK > f->to) return NAME_UNKNOWN;
     const uint8_t *text = f->text + at;
+    if (text[0] >= 0x80) return NAME_UNKNOWN;
     shape_masks m = shape(state, text);
     unsigned end = (unsigned)__builtin_ctzll(~m.name | 1ull << 63);
     unsigned closed = end + (unsigned)__builtin_ctzll(~(m.closer >> end));
@@ -384,6 +397,15 @@ PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, p
     // What stands at the end of a name counts as an operator too.
     int may = (kinds & PM_MAY_ASSIGN) | (pm_kinds[text[end - 1]] & PM_MAY_ASSIGN);
     if (!may && next == closed) return NO_NAME;
+    if (!may && !(kinds & PM_MAY_ASSIGN_AFTER_BLANK)) {
+        // Between a blank and the next one, a value holds a digit; or a type stands there, and `=` behind it; or `set to`.
+        uint64_t stop = (m.blank | m.line_feed) >> next;
+        unsigned last = stop ? next + (unsigned)__builtin_ctzll(stop) : BLOCK;
+        if (last >= BLOCK - 1) return NAME_UNKNOWN;
+        unsigned behind = last + (unsigned)__builtin_ctzll(~(m.blank >> last));
+        may = behind >= BLOCK - 1 || text[behind] == '=' || is_verb(text + next) ||
+              (last - next >= 8 && (m.alnum & ~m.letter) >> next & ((1ull << (last - next)) - 1));
+    }
     uint64_t name = shape(state, text - BLOCK).name;
     const uint8_t *start = text - (~name ? (unsigned)__builtin_clzll(~name) : BLOCK);
     may |= kinds & PM_MAY_ASSIGN_AFTER_BLANK;

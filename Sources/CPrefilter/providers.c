@@ -124,12 +124,17 @@ int pm_has_credential_word(const uint8_t *text, size_t count, size_t start, size
 
 int pm_follows_operator(const uint8_t *text, size_t count, size_t floor, size_t index) {
     size_t i = index;
+    int is_string = 0, is_argument = 0;
     while (i > floor) {
         uint8_t c = text[i - 1];
         if (!is(c, PM_IS_BLANK | PM_IS_QUOTE) && c != '\\' && c != '(' && c != '[') break;
+        if (is(c, PM_IS_QUOTE)) is_string = 1;
+        is_argument = c == '(';
         i--;
     }
     if (i == floor) return 0;
+    // new Client("…")
+    if (is_string && is_argument && is(text[i - 1], PM_IS_ALNUM)) return 1;
     uint8_t c = text[i - 1];
     if (c == '=' || c == ':' || c == '>' || c == ',' || c == '|') {
         // A digest says what it is.
@@ -150,12 +155,13 @@ int pm_is_named_after_provider(const pm_tables *tables, const uint8_t *text, siz
     while (start > context_start && (is(text[start - 1], PM_IS_ALNUM) || text[start - 1] == '_' || text[start - 1] == '-')) start--;
     // An identifier of something else, or prose before a blank.
     if (end == start) return 0;
-    if (text[end] == ' ' && !(end + 1 < count && text[end + 1] == '=')) return 0;
+    if (text[end] == ' ' && !(end + 1 < count && memchr("=|:-", text[end + 1], 4))) return 0;
     return pm_match_provider(tables, text, count, value_start, value_end, start, end) != 0;
 }
 
-int pm_find_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t start, size_t end,
-                     pm_provider_match *found) {
+/// The value in the token text `text[start, end)` that may be a provider's token by its length and alphabet and by what stands
+/// before it, and the text that may name the provider.
+static int find_value(const pm_tables *tables, const uint8_t *text, size_t count, size_t start, size_t end, pm_provider_match *found) {
     if (end == start) return 0;
     // The value is what stands behind the last `=` that is no padding.
     size_t value_start = start, value_end = end;
@@ -174,20 +180,52 @@ int pm_find_provider(const pm_tables *tables, const uint8_t *text, size_t count,
     if (value_start - context < 4) return 0;
     // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
     if (!pm_follows_operator(text, count, context, value_start)) return 0;
-    pm_profile profile = pm_profile_of(text + value_start, length);
-    if (profile.digits == 0 || profile.lowers + profile.uppers == 0 || profile.distinct < 8 || !pm_looks_random(&profile)) return 0;
-    // Digests are hexadecimal and common: there is a credential's word, or the provider's is the name itself.
-    if (profile.is_hex && !pm_is_named_after_provider(tables, text, count, value_start, value_end, context, value_start) &&
-        !pm_has_credential_word(text, count, context, value_start))
-        return 0;
-    int strength = pm_match_provider(tables, text, count, value_start, value_end, context, value_start);
-    if (strength == 0) return 0;
-    *found = (pm_provider_match){value_start, value_end, context, strength == 1};
+    *found = (pm_provider_match){value_start, value_end, context, 0};
     return 1;
 }
+
+/// Whether the value is hexadecimal as `pm_profile.is_hex` has it.
+static int is_hexadecimal(const uint8_t *text, size_t start, size_t end) {
+    size_t hyphens = 0;
+    for (size_t i = start; i < end; i++) {
+        if (text[i] == '-') hyphens++;
+        else if (!is(text[i], PM_IS_HEX)) return 0;
+    }
+    return hyphens == 0 || (hyphens == 4 && pm_is_uuid(text + start, end - start));
+}
+
+/// Digests are hexadecimal and common: there is a credential's word, or the provider's is the name itself.
+static int may_be_digest(const pm_tables *tables, const uint8_t *text, size_t count, const pm_provider_match *found) {
+    return !pm_is_named_after_provider(tables, text, count, found->value_start, found->value_end, found->context_start,
+                                       found->value_start) &&
+           !pm_has_credential_word(text, count, found->context_start, found->value_start);
+}
+
+/// Whether a provider is named before the value.
+static int is_named(const pm_tables *tables, const uint8_t *text, size_t count, pm_provider_match *found) {
+    int strength = pm_match_provider(tables, text, count, found->value_start, found->value_end, found->context_start, found->value_start);
+    found->is_weak = strength == 1;
+    return strength != 0;
+}
+
+int pm_find_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t start, size_t end,
+                     pm_provider_match *found) {
+    if (!find_value(tables, text, count, start, end, found)) return 0;
+    pm_profile profile = pm_profile_of(text + found->value_start, found->value_end - found->value_start);
+    if (profile.digits == 0 || profile.lowers + profile.uppers == 0 || profile.distinct < 8 || !pm_looks_random(&profile)) return 0;
+    if (profile.is_hex && may_be_digest(tables, text, count, found)) return 0;
+    return is_named(tables, text, count, found);
+}
+
+/// Values that the kernels look at as a whole (`may_be_random`, frame.h): the exact question comes with the detector.
+enum { LOOKED_AT = 64 };
 
 int pm_screen_provider(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to) {
     size_t unit = pm_unit_start(text, to, start, end);
     pm_provider_match found;
-    return end - unit >= PM_MINIMUM_RUN && pm_find_provider(tables, text, to, unit, end, &found);
+    if (end - unit < PM_MINIMUM_RUN) return 0;
+    if (end - unit > LOOKED_AT) return pm_find_provider(tables, text, to, unit, end, &found);
+    return find_value(tables, text, to, unit, end, &found) &&
+           !(is_hexadecimal(text, found.value_start, found.value_end) && may_be_digest(tables, text, to, &found)) &&
+           is_named(tables, text, to, &found);
 }

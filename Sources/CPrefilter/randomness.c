@@ -10,6 +10,14 @@ static const uint32_t changes =
 /// Neighbouring letters; a capital after a small letter may begin a word, and the pair says nothing.
 static const uint32_t pairs = CHANGE(LOWER, LOWER) | CHANGE(UPPER, UPPER) | CHANGE(UPPER, LOWER);
 
+/// Whether all letters and digits are hexadecimal.
+static int is_hexadecimal(const uint8_t *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (pm_kinds[bytes[i]] & (PM_IS_LETTER | PM_IS_DIGIT) && !(pm_kinds[bytes[i]] & PM_IS_HEX)) return 0;
+    }
+    return 1;
+}
+
 pm_profile pm_profile_of(const uint8_t *bytes, size_t length) {
     // 16 bits a class.
     uint64_t counts = 0;
@@ -45,7 +53,7 @@ pm_profile pm_profile_of(const uint8_t *bytes, size_t length) {
     return (pm_profile){
         .length = (uint32_t)length, .digits = totals[DIGIT], .lowers = totals[LOWER], .uppers = totals[UPPER],
         .symbols = totals[SYMBOL], .pairs = paired, .common_pairs = common, .changes = changed, .distinct = distinct,
-        .is_hex = all != 0,
+        .is_hex = all != 0 || (totals[SYMBOL] == 4 && pm_is_uuid(bytes, length) && is_hexadecimal(bytes, length)),
     };
 }
 

@@ -125,27 +125,68 @@ static int login_stands_before(const uint8_t *text, size_t start) {
     return found;
 }
 
+/// Values of weak words have so many bytes at least; see `isKey` and `owner` (Detectors/Assignments.swift).
+enum { WEAK = 16 };
+
+/// Whether the word before a weak one, which begins at `at`, says that it opens nothing.
+static int opens_nothing(const uint8_t *text, size_t at) {
+    static const char *const words[] = {"cache", "foreign", "primary", "sort", "partition", "idempotency", "public"};
+    if (at < 2 || pm_lower(text[at]) != 'k' || (text[at - 1] != '_' && text[at - 1] != ' ' && text[at - 1] != '-')) return 0;
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        size_t length = strlen(words[k]);
+        if (at > length && has_folded(text, at - 1 - length, at, words[k])) return length > 4 || at - 1 == length || !is(text[at - 2 - length], PM_IS_LETTER);
+    }
+    return 0;
+}
+
 /// Whether a value of `minimum` bytes can follow the operator that ends before `i`.
 static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, size_t minimum) {
     while (i < limit && (is(text[i], PM_IS_BLANK) || text[i] == '\r')) i++;
     if (i >= limit) return limit == to;
     uint8_t first = text[i];
-    if (first == '\n') return 0;
-    // Wrapped, escaped, tagged or coloured: let the detector look.
-    if (memchr("\x1b\\![({@&", first, 8)) return 1;
+    // The value may stand in the line below, also behind the mark of a block.
+    if (first == '\n' || (first == '|' && i + 1 < to && memchr("\n\r+-", text[i + 1], 4))) return 1;
+    // Wrapped, escaped, tagged, marked or coloured: let the detector look.
+    if (memchr("\x1b\\![({@&*<>", first, 11)) return 1;
     if (is(first, PM_IS_QUOTE)) return i + 2 >= to || text[i + 1] != first || text[i + 2] == first;
     for (size_t k = 0; k < minimum; k++) {
         if (i + k >= to) return 1;
         uint8_t c = text[i + k];
         if (is(c, PM_IS_QUOTE)) return k == 1 && is(first, PM_IS_LETTER);
+        if (k > 1 && is(c, PM_IS_BLANK)) {
+            // A type, and the value behind `=`.
+            size_t j = i + k;
+            while (j < to && is(text[j], PM_IS_BLANK)) j++;
+            return j >= to || text[j] == '=';
+        }
         if (c <= ' ' || c == ',' || c == ';' || c == '<' || c == '>' || c == '|') return 0;
     }
     return 1;
 }
 
+/// Shortest value without quotes behind nothing but a blank; see `isLoose` (Detectors/Assignments.swift).
+enum { LOOSE = 8 };
+
+/// Whether what stands behind a name and a blank may be a value: a word with a digit, a type before `=`, `set to`.
+static int word_may_be_value(const uint8_t *text, size_t i, size_t limit, size_t to) {
+    size_t start = i;
+    int sees_digit = 0, sees_letter = 0;
+    for (; i < limit && text[i] > ' '; i++) {
+        if (is(text[i], PM_IS_DIGIT)) sees_digit = 1;
+        if (is(text[i], PM_IS_LETTER)) sees_letter = 1;
+    }
+    if (i == limit) return 1;
+    if (sees_digit && sees_letter && i - start >= LOOSE) return 1;
+    if (has_folded(text, start, to, "set ") || has_folded(text, start, to, "changed ")) return 1;
+    while (i < limit && is(text[i], PM_IS_BLANK)) i++;
+    return i >= to || text[i] == '=';
+}
+
 /// `assignment` (Detectors/Assignments.swift): a name, an operator, a value.
 static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment,
                       const pm_name *name) {
+    // A word of another script: they are few.
+    if (text[at] >= 0x80) return 1;
     size_t start, end;
     if (name) {
         start = name->start;
@@ -199,14 +240,28 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
             else if (c == '>' && !sees_equals) break;
             else if (c != '|' && c != '?' && c != '.' && c != '!' && c != '~' && c != '>') break;
         }
-        if (!sees_equals && !sees_colon) return 0;
+        if (!sees_equals && !sees_colon) {
+            // `||` and `??` before a default, and the bar of a table.
+            if (j - i > 2 || (j - i == 2 ? text[i] != text[i + 1] || (text[i] != '|' && text[i] != '?') : text[i] != '|')) return 0;
+            return names_credential(tables, text, at, start, end, fragment) != 0;
+        }
         if (i + 3 <= to && memcmp(text + i, "://", 3) == 0) return 0;
         size_t minimum = names_credential(tables, text, at, start, end, fragment);
+        if (minimum >= WEAK) {
+            if (opens_nothing(text, at)) return 0;
+            // With the word before it, it may be a stronger one: `API Key`.
+            size_t before = at;
+            while (before > start && !is(text[before - 1], PM_IS_LETTER | PM_IS_DIGIT)) before--;
+            for (int blanks = 0; before <= start && before > 0 && blanks < 2 && is(text[before - 1], PM_IS_BLANK); blanks++) before--;
+            if (before > 0 && is(text[before - 1], PM_IS_LETTER)) minimum = 8;
+        }
         return minimum && value_begins(text, j, limit, to, minimum);
     }
+    case 0xef: found = i + 1 >= to || text[i + 1] == 0xbc; break;
     case '-': found = i + 1 >= to || text[i + 1] == '>'; break;
-    case '<': found = i + 1 >= to || text[i + 1] == '-'; break;
-    case '>': found = start > 0 && text[start - 1] == '<'; break;
+    case '<': found = i + 1 >= to || text[i + 1] == '-' || text[i + 1] == '/'; break;
+    case '>': found = start > 0 && (text[start - 1] == '<' || is_closed); break;
+    case '{': found = is_closed; break;
     case '(': found = !has_blank && !is_closed && (i + 1 >= to || is(text[i + 1], PM_IS_QUOTE)); break;
     case ',': found = is_closed; break;
     case '%': found = i + 1 >= to || text[i + 1] == '3'; break;
@@ -217,9 +272,11 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
         case 'i': case 'I': found = i + 1 >= to || pm_lower(text[i + 1]) == 's'; break;
         case 'w': case 'W': found = i + 1 >= to || pm_lower(text[i + 1]) == 'a'; break;
         case 'v': case 'V': found = value_follows(text, i, limit, to); break;
-        case '\'': found = 1; break;
+        case 'o': case 'O': found = i + 1 >= to || pm_lower(text[i + 1]) == 'r'; break;
+        case '\'': case '"': case '`': found = 1; break;
         default: found = 0; break;
         }
+        if (!found) found = word_may_be_value(text, i, limit, to);
         // The value of an option, or of a netrc file.
         if (!found) found = text[start] == '-' || (has_folded(text, start, to, "passw") && login_stands_before(text, start));
         break;

@@ -89,6 +89,11 @@ extern uint8_t pm_value_class[256];
 /// `pm_common_pairs` for a look-up of 128 entries: 8 bits of the row of the first letter's low five bits, by two bits of the second.
 extern uint8_t pm_pair_rows[128];
 
+/// Whether hyphens stand where the groups of a UUID end (RFC 9562, 4).
+static inline int pm_is_uuid(const uint8_t *text, size_t length) {
+    return length == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
+}
+
 typedef struct pm_word {
     uint8_t length;
     uint8_t offset;

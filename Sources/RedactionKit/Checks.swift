@@ -193,10 +193,14 @@ enum Placeholders {
             while i < range.upperBound,
                 text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text[i] == UInt8(ascii: ":")
             { i += 1 }
+            // $me->name
+            if i == range.upperBound - 1, text[i] == UInt8(ascii: "-"), text.at(i + 1) == UInt8(ascii: ">") {
+                return true
+            }
             // A variable's name is a word; `$2y$10$…` and `$xK9!` are not.
             return i == range.upperBound && !Randomness.looksRandom(text.raw((range.lowerBound + 1)..<i))
         case UInt8(ascii: "{"), UInt8(ascii: "<"), UInt8(ascii: "["), UInt8(ascii: "("):
-            return true
+            if !isRandomBehindBracket(text, range) { return true }
         case UInt8(ascii: "%"):
             // %s, %(name)s, %ENV%, %{name}
             return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{")
@@ -213,10 +217,8 @@ enum Placeholders {
             return true
         default: break
         }
-        if text.find("[REDACTED", in: range) != nil || text.findFolded("redacted", in: range) != nil { return true }
-        if text.find("${", in: range) != nil || text.find("{{", in: range) != nil || text.find("$(", in: range) != nil {
-            return true
-        }
+        if text.findFolded("redacted", in: range) != nil { return true }
+        if holdsReference(text, range) { return true }
         // Masks: at least three of * • x X . - _ # and nothing else, or a tail of asterisks.
         var isMask = true
         var stars = 0
@@ -232,6 +234,54 @@ enum Placeholders {
             }
         }
         return isMask || stars >= 3
+    }
+
+    /// Whether a reference stands in the value: `app-${STAGE}`, `{{ tpl }}`, `$(cat x)`. Its brackets are in pairs, and nothing in
+    /// it is as strange as in a password.
+    private static func holdsReference(_ text: Text, _ range: Range<Int>) -> Bool {
+        for i in range where text[i] == UInt8(ascii: "$") || text[i] == UInt8(ascii: "{") {
+            guard text.has("${", at: i) || text.has("{{", at: i) || text.has("$(", at: i) else { continue }
+            var depth = 0
+            var isStrange = false
+            var k = i + 2
+            scan: while k < range.upperBound {
+                switch text[k] {
+                case UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+                case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"):
+                    depth -= 1
+                    if depth < 0 { break scan }
+                case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "~"), UInt8(ascii: "<"), UInt8(ascii: "@"):
+                    isStrange = true
+                default: break
+                }
+                k += 1
+            }
+            let closing: UInt8 = text.has("$(", at: i) ? UInt8(ascii: ")") : UInt8(ascii: "}")
+            if !isStrange, k == range.upperBound || text[k] == closing { return true }
+        }
+        return false
+    }
+
+    /// Whether a value that begins with a bracket is a password all the same: what the bracket holds is random, and no list.
+    private static func isRandomBehindBracket(_ text: Text, _ range: Range<Int>) -> Bool {
+        var inner = (range.lowerBound + 1)..<range.upperBound
+        if text.has(mark, at: range.lowerBound) { return false }
+        // <tag>, [name], {name}, also with something behind it.
+        var end = inner.lowerBound
+        while end < inner.upperBound, text[end].isIdentifier || text[end].isOne(of: "-./: ") { end += 1 }
+        if end < inner.upperBound, text[end].isOne(of: ">]})") { return false }
+        for i in inner {
+            switch text[i] {
+            case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: "{"), .space, .quote,
+                .apostrophe:
+                return false
+            case UInt8(ascii: "}"), UInt8(ascii: ">"), UInt8(ascii: "]"), UInt8(ascii: ")"):
+                if i == range.upperBound - 1 { inner = inner.lowerBound..<i }
+            default: break
+            }
+        }
+        let profile = Randomness.profile(text.raw(inner))
+        return profile.symbols > 0 && Randomness.looksRandom(profile)
     }
 
     /// Words that say what a value is or that there is none, in lower case, of at most `ShortWords.maximumLength` bytes.
@@ -252,7 +302,8 @@ enum Placeholders {
         "for",
         "must", "should", "will", "has", "with", "from", "this", "that", "the", "your", "you", "new", "old", "self",
         "config",
-        "settings", "options", "request", "response", "args", "input", "getpass", "value", "values", "field", "type",
+        "settings", "files", "compat", "options", "request", "response", "args", "input", "getpass", "value", "values",
+        "field", "type",
         "name",
     ]
 
@@ -265,7 +316,11 @@ enum Placeholders {
 
     /// Whether the value speaks of itself as a stand-in: `your-api-key`, `changeme`, `<token>`, `test_secret_here`.
     static func isStandIn(_ text: Text, _ range: Range<Int>) -> Bool {
-        if isTemplate(text, range) || isWord(text, range) { return true }
+        isTemplate(text, range) || isWord(text, range) || speaksOfItself(text, range)
+    }
+
+    /// The part of `isStandIn` that is about words in it.
+    static func speaksOfItself(_ text: Text, _ range: Range<Int>) -> Bool {
         for i in range {
             let found =
                 switch text[i] | 0x20 {

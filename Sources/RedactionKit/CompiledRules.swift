@@ -92,6 +92,8 @@ final class CompiledRules: Sendable {
     /// What the path of a file must match for a rule to apply.
     let paths: [Int: Pattern]
     let confidences: [UInt8]
+    /// What the words of assignment rules say, by rule.
+    let strengths: [Strength]
 
     /// Prefilter tables; written in `init` only.
     let tables: TablesBox
@@ -103,6 +105,9 @@ final class CompiledRules: Sendable {
     private let anchorHeads: [Int32]
     private let patterns: Mutex<[Int: Result<Pattern, PatternError>]>
     let allowlists: [CompiledAllowlists?]
+
+    /// How much a credential word says by itself; after a `weak` one (`key`, `salt`) only the value's randomness tells.
+    enum Strength: Sendable { case password, secret, key, weak }
 
     struct Traits: Sendable {
         let validators: [Validator]
@@ -143,11 +148,15 @@ final class CompiledRules: Sendable {
         provider = first(.provider)
         password = rules.firstIndex { $0.detector == .assignment && $0.category == .password }
         numbers = rules.indices.filter { rules[$0].detector == .number }
+        strengths = rules.map {
+            $0.category == .password
+                ? .password : $0.id == "generic-key" ? .weak : $0.id.hasSuffix("secret") ? .secret : .key
+        }
         confidences = rules.map { $0.confidence == .high ? 2 : $0.confidence == .medium ? 1 : 0 }
 
-        var words: [(text: String, rule: Int)] = []
+        var words: [(text: String, bytes: [UInt8], rule: Int)] = []
         for (index, rule) in rules.enumerated() where rule.detector == .assignment {
-            for keyword in rule.keywords { words.append((keyword, index)) }
+            for keyword in rule.keywords { words.append((keyword, Array(keyword.utf8), index)) }
         }
         keyMember = rules.firstIndex { $0.detector == .assignment && $0.id.hasSuffix("secret") }
         hasProviders = provider != nil && !set.providers.isEmpty
@@ -187,7 +196,7 @@ final class CompiledRules: Sendable {
             // The shortest header has ten digits; a PASETO says what it is for.
             var base64 = ByteSet()
             for byte in UInt8.min...UInt8.max where byte.isBase64 { base64.formUnion(ByteSet(byte...byte)) }
-            for anchor in ["eyJ", "ewo", "eyA", "ewk", "ewog"] {
+            for anchor in ["eyJ", "ewo", "eyA", "ewk", "ew0K"] {
                 addAnchor(
                     Array(anchor.utf8), rule: jwt, isInner: false,
                     followers: (base64, JWTShape.minimumHeader - anchor.utf8.count))
@@ -210,7 +219,8 @@ final class CompiledRules: Sendable {
         if !words.isEmpty {
             let stems = ["pass", "pwd", "secret", "token", "key", "cred", "auth"]
             for stem in stems { wanted.append((stem, .assignment)) }
-            for word in words where !stems.contains(where: word.text.contains) {
+            let stemBytes = stems.map { Array($0.utf8) }
+            for word in words where !stemBytes.contains(where: { Self.places(of: $0, in: word.bytes).first != nil }) {
                 wanted.append((word.text, .assignment))
             }
         }
@@ -290,10 +300,8 @@ final class CompiledRules: Sendable {
             guard families.contains(.assignment) else { return [] }
             var found: [Word] = []
             for word in words {
-                let bytes = Array(word.text.utf8)
-                guard bytes.count >= literal.count else { continue }
-                for offset in 0...(bytes.count - literal.count) where bytes[offset...].starts(with: literal) {
-                    found.append(Word(bytes: bytes, rule: word.rule, offset: offset))
+                for offset in Self.places(of: literal, in: word.bytes) {
+                    found.append(Word(bytes: word.bytes, rule: word.rule, offset: offset))
                 }
             }
             return found.sorted { $0.bytes.count > $1.bytes.count }
@@ -306,15 +314,18 @@ final class CompiledRules: Sendable {
                 ? families[id].map { UInt8($0.screen.rawValue) } : [UInt8(PM_SCREEN_NONE.rawValue)]
             pm_tables_add_fragment(tables.pointer, fragment, fragment.count, screens, screens.count)
             for word in self.words[id] {
-                let rule = rules[word.rule]
-                let strength: Scanner.Strength =
-                    rule.category == .password ? .password : rule.id.hasSuffix("secret") ? .secret : .key
-                let minimum = rule.category == .password ? 4 : 8
+                let minimum =
+                    switch strengths[word.rule] {
+                    case .password: 4
+                    case .weak: Scanner.minimumKey
+                    default: 8
+                    }
                 let failed = pm_tables_add_word(
                     tables.pointer, Int32(id), word.bytes, word.bytes.count, word.offset, minimum)
                 if failed != 0 { continue }
                 wordTraits.append(
-                    WordTraits(rule: word.rule, length: word.bytes.count, offset: word.offset, strength: strength))
+                    WordTraits(
+                        rule: word.rule, length: word.bytes.count, offset: word.offset, strength: strengths[word.rule]))
             }
         }
         self.wordTraits = wordTraits
@@ -340,6 +351,19 @@ final class CompiledRules: Sendable {
         var allowlists: [CompiledAllowlists?] = []
         for rule in rules { allowlists.append(try CompiledAllowlists(rule: rule, global: set.allowlists)) }
         self.allowlists = allowlists
+    }
+
+    /// Where `literal` stands in `bytes`. Words are short, and there are thousands of pairs at every start.
+    private static func places(of literal: [UInt8], in bytes: [UInt8]) -> [Int] {
+        var places: [Int] = []
+        var start = 0
+        while start + literal.count <= bytes.count {
+            var i = 0
+            while i < literal.count, bytes[start + i] == literal[i] { i += 1 }
+            if i == literal.count { places.append(start) }
+            start += 1
+        }
+        return places
     }
 
     private static func addProviders(_ providers: [Provider], to tables: TablesBox) {

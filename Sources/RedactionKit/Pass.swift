@@ -23,6 +23,8 @@ struct Pass {
     var innerEnd = 0
     /// End of the last long value without quotes; assignments inside it are part of it.
     var longValueEnd = 0
+    /// Where the last credential word began whose value was examined.
+    var lastWord = -1
     /// Where the pieces of over-long stretches begin that cross `lower`.
     private(set) var pieces: Pieces
     /// Whether each byte may stand within a placeholder of ours.

@@ -71,6 +71,7 @@ extension Scanner {
     /// The escape at `index`: decodes the atoms of the word around it.
     func escape(_ pass: inout Pass, at index: Int) {
         if pass.text[index] == 0 { return wideText(&pass, at: index) }
+        if pass.text.has(":\\/\\/", at: index - 1) { url(&pass, schemeEnd: index - 1) }
         guard pass.depth <= limits.nesting, index >= pass.wordEnd else { return }
         let text = pass.text
         let end = wordEnd(text, after: index)

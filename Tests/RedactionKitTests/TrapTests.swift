@@ -1,3 +1,4 @@
+import RedactionFuzz
 import Testing
 
 @testable import RedactionKit
@@ -128,5 +129,78 @@ struct TrapTests {
             let output = Shared.standard.redact(line + "\n")
             #expect(output == line + "\n")
         }
+    }
+
+    /// Values that are public, in hundreds, where programs print them: `{h40}` is 40 hexadecimal digits, `{H8}` in capitals,
+    /// `{b22}` letters and digits, `{s43}` base64, `{d6}` decimal digits, `{u}` a UUID.
+    static let generated = [
+        "commit {h40}", "index {h7}..{h7} 100644", "tree {h40} parent {h40}", "   {h7}..{h7}  main -> origin/main",
+        "HEAD is now at {h7} Fix the parser", "uses: actions/checkout@{h40}", "Merge {h40} into {h40}",
+        "request_id={u} user={d6}", "X-Request-Id: {u}", "trace_id={h32} span_id={h16}",
+        "traceparent: 00-{h32}-{h16}-01",
+        "{\"traceId\":\"{h32}\",\"id\":\"{u}\"}", "\"integrity\": \"sha512-{s86}==\",",
+        "golang.org/x/net v0.{d2}.0 h1:{s43}=",
+        "resolved \"https://r.example/a/-/a-1.2.3.tgz#{h40}\"", "checksum = \"{h64}\"", "    --hash=sha256:{h64}",
+        "Digest: sha256:{h64}", "{h12}: Pull complete", "image: app@sha256:{h64}", "containerID=containerd://{h64}",
+        "ETag: \"{h32}\"", "W/\"{h32}\"", "{h32}  a.tgz", "SHA256:{s43} (ED25519)", "Content-MD5: {s22}==",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{s43} jane", "public_key={s43}=", "data:image/png;base64,{s88}",
+        "BuildID[sha1]={h40}",
+        "cache key: linux-node-{h64}", "Cache restored from key: Linux-{h64}", "cache_key={h40}", "partition_key={u}",
+        "sort_key={u}#{d6}", "idempotency_key={u}", "Idempotency-Key: {u}", "Key (id)=({u}) already exists.",
+        "key=user:{d6}:profile",
+        "GET key=sessions/{h32}.gz etag={h32}", "topic=a partition=3 offset={d6} key={u}", "object_key: {h64}",
+        "routing_key={h32}",
+        "public key {s43}=", "host key fingerprint {h32}", "primary key {d6}", "credentialsId: '{u}'",
+        "max_tokens={d4}", "tokens used: {d4}",
+        "\"completion_tokens\":{d3}", "token_count: {d3}", "eth0: 00:1a:2b:{h2}:{h2}:{h2}", "fe80::{h4}:{h4}%eth0",
+        "lodash@4.{d2}.21", "logo@2x.png", "com.acme.Foo@{h6}", "getty@tty{d1}.service",
+        "git@host.example:org/{h7}.git",
+        "github.com/x/y@v1.{d2}.3", "i-{h17} vpc-{h17} subnet-{h17}", "arn:aws:kms:eu-west-1:{d12}:key/{u}",
+        "cf-ray: {h16}-FRA",
+        "tx 0x{h64} from 0x{h40}", "password for user{d2} was changed",
+        "password authentication failed for \"user{d2}\"",
+        "PASS pkg/a{d2}.test.ts ({d3} ms)", "the token expired at 2026-11-24T10:{d2}", "secret/app-{h8} created",
+        "key id {H16}", "gpg: using RSA key {H40}", "pass" + "word==4.{d2}.1", "registry.example.net/token:{h7}",
+        "api-{b5} token-{b5} key-{b5}",
+        "kubectl get secret app-token-{b5}", "pass: {d2} of {d3}", "auth: user{d3} denied",
+        "commit: {h40} token: expired",
+    ]
+
+    @Test(arguments: generated)
+    func `public values are left alone`(form: String) {
+        var random = SplitMix(seed: 5)
+        var changed: [String] = []
+        for _ in 0..<200 {
+            let line = Self.filled(form, &random) + "\n"
+            if Shared.standard.redact(line) != line { changed.append(line) }
+        }
+        #expect(changed.isEmpty, "\(changed.count) of 200: \(changed.prefix(3))")
+    }
+
+    private static func filled(_ form: String, _ random: inout SplitMix) -> String {
+        func text(_ alphabet: String, _ length: Int) -> String {
+            let characters = Array(alphabet)
+            return String((0..<length).map { _ in characters.randomElement(using: &random)! })
+        }
+        let digits = "0123456789"
+        let small = "abcdefghijklmnopqrstuvwxyz"
+        let alphabets: [Character: String] = [
+            "h": digits + "abcdef", "H": digits + "ABCDEF", "d": digits, "b": digits + small,
+            "s": digits + small + small.uppercased() + "+/",
+        ]
+        var result = ""
+        for part in form.split(separator: "{", omittingEmptySubsequences: false).enumerated() {
+            let pieces = part.element.split(separator: "}", maxSplits: 1, omittingEmptySubsequences: false)
+            if part.offset > 0, pieces.count == 2, pieces[0] == "u" {
+                result += [8, 4, 4, 4, 12].map { text(digits + "abcdef", $0) }.joined(separator: "-") + pieces[1]
+            } else if part.offset > 0, pieces.count == 2, let kind = pieces[0].first, let alphabet = alphabets[kind],
+                let length = Int(pieces[0].dropFirst())
+            {
+                result += text(alphabet, length) + pieces[1]
+            } else {
+                result += (part.offset > 0 ? "{" : "") + part.element
+            }
+        }
+        return result
     }
 }

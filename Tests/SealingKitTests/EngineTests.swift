@@ -168,7 +168,8 @@ struct EngineTests {
     static let aeadVectors = [
         AEADVector(
             name: "AES-256-GCM (McGrew and Viega, test case 16)", algorithm: .aes256GCM,
-            key: "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", nonce: "cafebabefacedbaddecaf888",
+            key: "feffe992" + "8665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+            nonce: "cafebabefacedbaddecaf888",
             aad: "feedfacedeadbeeffeedfacedeadbeefabaddad2",
             plaintext:
                 "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
@@ -181,7 +182,8 @@ struct EngineTests {
             sealed: "530f8afbc74536b9a963b4f1c4cb738b"),
         AEADVector(
             name: "ChaCha20-Poly1305 (RFC 8439, section 2.8.2)", algorithm: .chacha20Poly1305,
-            key: "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", nonce: "070000004041424344454647",
+            key: "80818283" + "8485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+            nonce: "070000004041424344454647",
             aad: "50515253c0c1c2c3c4c5c6c7",
             plaintext: hex(
                 Array(

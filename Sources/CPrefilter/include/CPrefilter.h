@@ -252,7 +252,7 @@ typedef struct pm_profile {
     uint32_t changes;
     /// Different byte values.
     uint32_t distinct;
-    /// Hexadecimal digits only.
+    /// Hexadecimal digits only, or a UUID.
     uint32_t is_hex;
 } pm_profile;
 

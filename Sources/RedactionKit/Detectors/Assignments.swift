@@ -15,37 +15,83 @@ extension Scanner {
     /// Bytes between the identifier and the value.
     private static let maximumGap = 48
 
-    /// How much a word says by itself.
-    enum Strength { case password, secret, key }
+    typealias Strength = CompiledRules.Strength
 
     /// Examines a credential word's beginning (or a part of it) at `index`.
     func assignment(_ pass: inout Pass, wordAt index: Int, fragment: Int) {
         let text = pass.text
         guard let name = credentialName(text, around: index, fragment: fragment) else { return }
+        // Several fragments of one word lead to it: `auth` and `token` to `auth_token`.
+        if name.wordStart == pass.lastWord { return }
+        pass.lastWord = name.wordStart
         // The user part of a URL: `url` looks after it.
         if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2) == UInt8(ascii: "/") { return }
-        guard var value = valueStart(&pass, after: name.end, name: name) else { return }
-        let valueBegin = value.start
+        guard var value = valueStart(&pass, after: name.end, name: name),
+            let end = examine(&pass, &value, of: name)
+        else { return }
+        // What follows counts besides, not instead: what was decided when it had not come yet stays true.
+        guard let more = continuation(text, value, end, name) else { return }
+        var next = more.value
+        _ = examine(&pass, &next, of: more.name)
+    }
+
+    /// Adds a value if it is a secret; returns where it ends, or nil if that is not known.
+    private func examine(_ pass: inout Pass, _ value: inout Value, of name: CredentialName) -> Int? {
+        let text = pass.text
         // Private keys have a detector of their own.
-        if text.has("-----BEGIN", at: valueBegin) { return }
-        if value.quote == 0, value.start < pass.longValueEnd { return }
-        guard let end = valueEnd(&pass, &value) else { return }
+        if text.has("-----BEGIN", at: value.start) { return nil }
+        if value.quote == 0, value.start < pass.longValueEnd { return nil }
+        guard let end = valueEnd(&pass, &value) else { return nil }
         if value.quote == 0, end - value.start >= Self.longValue { pass.longValueEnd = end }
         var range = value.start..<end
         // A full stop at the end of a sentence.
         if value.quote == 0 {
-            while !range.isEmpty, text[range.upperBound - 1].isOne(of: ".:!") {
+            while !range.isEmpty, text[range.upperBound - 1].isOne(of: ".:") {
                 range = range.lowerBound..<(range.upperBound - 1)
             }
         }
         guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start),
             !pass.followsPlaceholder(name.start)
-        else { return }
+        else { return end }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         // Over-long: up to its terminator it is one value.
         if end == value.start + limits.value {
             _ = addRest(&pass, from: value.start, limit: end, rule: name.rule, quote: value.quote)
         }
+        return end
+    }
+
+    /// Most blanks that are passed over on either side of an operator behind a value.
+    private static let maximumBlanks = 8
+
+    /// A second value behind the first: `password: String = "x"`, `var password string = "x"`, `auth=("user", "x")`.
+    private func continuation(
+        _ text: Text, _ value: Value, _ end: Int, _ name: CredentialName
+    ) -> (value: Value, name: CredentialName)? {
+        var i = end
+        func skipBlanks() {
+            let limit = min(text.count, i + Self.maximumBlanks)
+            while i < limit, text[i].isBlank { i += 1 }
+        }
+        var name = name
+        if value.quote == 0, value.op == .colon || value.op == .blank || value.op == .loose, !value.isOnNextLine {
+            skipBlanks()
+            guard text.at(i) == UInt8(ascii: "="), text.at(i + 1) != UInt8(ascii: "=") else { return nil }
+        } else if value.op == .call || value.isWrapped, value.quote != 0, text.at(end) == value.quote {
+            i += 1
+            guard text.at(i) == UInt8(ascii: ",") else { return nil }
+            // Of a user and something, the something is a password.
+            if ["auth", "cred"].contains(where: { text.hasFolded($0, at: name.wordStart) }) {
+                name.strength = .password
+            }
+        } else {
+            return nil
+        }
+        let op: Operator = text[i] == UInt8(ascii: ",") ? .member : .equals
+        i += 1
+        skipBlanks()
+        guard i < text.count, text[i].isQuote else { return nil }
+        return (Value(start: i + 1, quote: text[i], op: op), name)
     }
 
     /// If a value goes on at its limit, adds it up to its terminator, or leaves it open; else returns false.
@@ -74,6 +120,8 @@ extension Scanner {
         var strength: Strength
         /// A command line option: `--password value`.
         var isOption: Bool
+        /// The word before the identifier belongs to it: `private key`.
+        var isPhrase = false
     }
 
     private func isNameByte(_ byte: UInt8) -> Bool {
@@ -83,10 +131,22 @@ extension Scanner {
     /// The identifier around `index`, if what stands in it names a credential.
     private func credentialName(_ text: Text, around index: Int, fragment: Int) -> CredentialName? {
         var end = index
-        while end < text.count, end - index < Self.maximumName, isNameByte(text[end]) { end += 1 }
+        // A word of another script is a name of its own.
+        let isForeign = text[index] >= 0x80
+        if isForeign {
+            while end < text.count, end - index < Self.maximumName, text[end] >= 0x80, !text.has("：", at: end) {
+                end += 1
+            }
+        } else {
+            while end < text.count, end - index < Self.maximumName, isNameByte(text[end]) { end += 1 }
+        }
         guard mayAssign(text, end) else { return nil }
         var start = index
-        while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
+        if isForeign {
+            while start > 0, index - start < Self.maximumName, text[start - 1] >= 0x80 { start -= 1 }
+        } else {
+            while start > 0, index - start < Self.maximumName, isNameByte(text[start - 1]) { start -= 1 }
+        }
         while start < index, text[start] == UInt8(ascii: ".") { start += 1 }
         // `\n` before a name, and `%26`: not part of it.
         if text.at(start - 1) == .backslash, start < index, text[start].isOne(of: "nrt") { start += 1 }
@@ -99,26 +159,43 @@ extension Scanner {
         let number = Int(pm_find_word(rules.tables.pointer, text.base, index, start, end, Int32(fragment)))
         guard number > 0 else { return nil }
         var word = rules.wordTraits[number - 1]
-        if word.length > Int(PM_WORD_LENGTH) {
-            guard let whole = longestWord(text, around: index, start, end, fragment: fragment) else { return nil }
-            word = whole
+        if word.length > Int(PM_WORD_LENGTH) || !mayStart(text, start, index, word) {
+            guard
+                let other = longestWord(
+                    text, around: index, start, end, fragment: fragment, where: { mayStart(text, start, index, $0) })
+            else { return nil }
+            word = other
         }
         let wordStart = index - word.offset
-        var wordEnd = wordStart + word.length
-        if wordEnd < end, lower(text[wordEnd]) == UInt8(ascii: "s"), wordEnd + 1 == end || !text[wordEnd + 1].isLetter {
-            wordEnd += 1
-        }
-        guard mayStart(text, start, wordStart, wordEnd), mayEnd(text, wordEnd, end) else { return nil }
+        let wordEnd = self.wordEnd(text, wordStart + word.length, end)
+        guard mayEnd(text, wordEnd, end) else { return nil }
+        if word.strength == .weak, wordEnd < end, text[wordEnd].isLower { return nil }
         let isOption =
-            text.has("--", at: start) || (text.at(start) == UInt8(ascii: "-") && start > 0 && text[start - 1].isBlank)
+            text.has("--", at: start)
+            || (text.at(start) == UInt8(ascii: "-") && (start == 0 || text[start - 1].isWhitespace))
+            || text.hasFolded("securestring", at: wordStart)
         return CredentialName(
             start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: word.strength,
             isOption: isOption)
     }
 
-    /// The slow twin of `pm_find_word`, which compares words of any length.
+    /// The word's end with its plural.
+    private func wordEnd(_ text: Text, _ wordEnd: Int, _ end: Int) -> Int {
+        wordEnd < end && lower(text[wordEnd]) == UInt8(ascii: "s")
+            && (wordEnd + 1 == end || !text[wordEnd + 1].isLetter)
+            ? wordEnd + 1 : wordEnd
+    }
+
+    private func mayStart(_ text: Text, _ start: Int, _ index: Int, _ word: CompiledRules.WordTraits) -> Bool {
+        let wordStart = index - word.offset
+        return mayStart(text, start, wordStart, wordStart + word.length, word.strength)
+    }
+
+    /// The slow twin of `pm_find_word`, which compares words of any length; of those that `mayStart`: `auth_token` does not begin
+    /// in `xoauth_token`, but `token` does.
     func longestWord(
-        _ text: Text, around index: Int, _ start: Int, _ end: Int, fragment: Int
+        _ text: Text, around index: Int, _ start: Int, _ end: Int, fragment: Int,
+        where mayStart: (CompiledRules.WordTraits) -> Bool
     ) -> CompiledRules.WordTraits? {
         for word in rules.words[fragment] {
             let length = word.bytes.count
@@ -136,10 +213,12 @@ extension Scanner {
                 }
                 k += 1
             }
-            if k == length {
-                return rules.wordTraits.first {
+            if k == length,
+                let traits = rules.wordTraits.first(where: {
                     $0.rule == word.rule && $0.length == length && $0.offset == word.offset
-                }
+                }), mayStart(traits)
+            {
+                return traits
             }
         }
         return nil
@@ -155,15 +234,77 @@ extension Scanner {
             UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
             .backslash, .space, .tab, .escape, .lineFeed, .carriageReturn:
             true
-        default: text.at(end - 1) == UInt8(ascii: "-") || text.at(end - 1) == UInt8(ascii: ".")
+        default:
+            text.at(end - 1) == UInt8(ascii: "-") || text.at(end - 1) == UInt8(ascii: ".") || text.has("：", at: end)
         }
     }
 
+    /// The name with what the word before `key` makes of it; nil if that says that it opens nothing.
+    private func resolved(_ text: Text, _ name: CredentialName) -> CredentialName? {
+        guard name.strength == .weak, text.hasFolded("key", at: name.wordStart) else { return name }
+        var name = name
+        switch owner(text, of: name.wordStart, name.start) {
+        case .credential:
+            name.strength = .key
+            name.isPhrase = name.start == name.wordStart
+        case .other: return nil
+        case .unknown: break
+        }
+        return name
+    }
+
+    /// Whether a name says so much that its value may stand behind a blank or in another line.
+    private func mayStandAlone(_ text: Text, _ name: CredentialName) -> Bool {
+        name.strength != .weak || resolved(text, name)?.strength == .key
+    }
+
+    private enum Owner { case credential, other, unknown }
+
+    /// What the word before `key` says, in the identifier or before it: `API Key` is a credential, `cache_key` is none.
+    private func owner(_ text: Text, of word: Int, _ start: Int) -> Owner {
+        var end = word
+        while end > start, !text[end - 1].isAlnum { end -= 1 }
+        if end == start {
+            // The word before the identifier.
+            end = start
+            while end > 0, start - end < 2, text[end - 1].isBlank { end -= 1 }
+            guard end < start else { return .unknown }
+        }
+        func ends(_ word: StaticString) -> Bool {
+            let at = end - word.utf8CodeUnitCount
+            guard text.hasFolded(word, at: at) else { return false }
+            // A short word is not the end of a longer one: `id` in `android_key`.
+            return word.utf8CodeUnitCount > 4 || !text.at(at - 1).isLetter
+                || text.at(at - 1).isLower && text[at].isUpper
+        }
+        let credentials: [StaticString] = [
+            "api", "secret", "access", "private", "auth", "encryption", "signing", "account", "master", "license",
+            "admin", "session", "service", "subscription", "consumer", "shared", "decryption", "validation",
+        ]
+        if credentials.contains(where: ends) { return .credential }
+        let others: [StaticString] = [
+            "cache", "sort", "partition", "primary", "foreign", "idempotency", "public", "publishable", "pub",
+            "routing",
+            "object", "group", "hash", "row", "index", "record", "map", "dict", "shard", "range", "lookup", "storage",
+            "s3", "redis", "unique", "dedup", "etag", "host", "site", "message", "event", "job", "run", "cursor",
+            "sequence", "natural", "surrogate", "composite", "candidate", "asset", "file", "image", "chunk", "query",
+            "correlation", "trace", "request", "of", "for", "with", "by", "gpg", "pgp", "rsa", "fingerprint", "release",
+            "issue", "project", "build", "artifact", "restore", "registry", "kms", "cmk", "translation", "react",
+            "item",
+            "id",
+        ]
+        return others.contains(where: ends) ? .other : .unknown
+    }
+
     /// Whether the word may begin there: where a word begins, or after letters that make no other word of it.
-    private func mayStart(_ text: Text, _ start: Int, _ wordStart: Int, _ wordEnd: Int) -> Bool {
+    private func mayStart(
+        _ text: Text, _ start: Int, _ wordStart: Int, _ wordEnd: Int, _ strength: Strength
+    ) -> Bool {
         guard wordStart > start else { return true }
         let before = text[wordStart - 1]
         guard before.isLetter else { return true }
+        // The value has to prove itself.
+        if strength == .weak { return true }
         let first = text[wordStart]
         if before.isLower, first.isUpper { return true }
         // `dbpassword`, `PGPASSWORD`, `authtoken` go; `compass`, `bypass`, `monkey`, `turkey`, `sacred` do not.
@@ -171,15 +312,21 @@ extension Scanner {
             "password", "passwd", "secret", "token", "apikey", "api_key", "accesskey", "pwd", "passphrase",
             "credential",
         ]
-        return long.contains { text.hasFolded($0, at: wordStart) }
+        if long.contains(where: { text.hasFolded($0, at: wordStart) }) { return true }
+        guard text.hasFolded("pass", at: wordStart), wordStart + 4 == wordEnd else { return false }
+        let owners: [StaticString] = [
+            "store", "key", "require", "user", "root", "db", "admin", "master", "sudo", "become", "sql", "ssh", "smtp",
+            "mail", "ftp", "ldap", "http", "wifi", "redis", "mongo", "vpn", "login", "account", "pg", "auth", "my",
+        ]
+        return owners.contains { text.hasFolded($0, at: wordStart - $0.utf8CodeUnitCount) }
     }
 
     /// Whether what follows the word in its identifier leaves it a credential: `_1`, `_prod`, `Value`; not `_file`, `Count`.
     private func mayEnd(_ text: Text, _ wordEnd: Int, _ end: Int) -> Bool {
         guard wordEnd < end else { return true }
         let next = text[wordEnd]
-        if next.isLower, text[wordEnd - 1].isLetter {
-            // The word goes on: `tokenizer`, `passed`, `keyboard`, `secretary`, `authority`.
+        if next.isLower && text[wordEnd - 1].isLetter || next.isUpper && text[wordEnd - 1].isUpper {
+            // The word goes on: `tokenizer`, `passed`, `keyboard`, `secretary`, `authority`, `PATHEXT`.
             let allowed: [StaticString] = ["key", "token", "secret", "value", "string", "text", "hash", "word"]
             guard allowed.contains(where: { text.hasFolded($0, at: wordEnd) }) else { return false }
         }
@@ -197,7 +344,7 @@ extension Scanner {
             "placeholder", "regex", "pattern", "rule", "check", "valid", "strength", "error", "err", "failed",
             "failure", "attempt", "retry",
             "event", "scope", "scopes", "position", "offset", "pair", "ring", "chain", "board", "word_count", "stream",
-            "parser", "ize", "ise", "kind", "param",
+            "parser", "ize", "ise", "kind", "param", "encryption",
         ]
         // A member of something called so: `pass.count = n`; but `password.prod=x` in properties.
         if let dot = text.find(".", in: wordEnd..<end) {
@@ -243,10 +390,20 @@ extension Scanner {
         var isElement = false
         /// The operator was percent-encoded, and so are the delimiters.
         var isPercentEncoded = false
+        /// It stands in the line below its name.
+        var isOnNextLine = false
+        /// No further in than its name, and not announced by a block's mark: it may be a line of its own.
+        var isDetached = false
+        /// An opening bracket stands before its quote.
+        var isWrapped = false
     }
 
     enum Operator {
         case equals, colon, comma, blank, pair
+        /// A blank and nothing else, where prose may stand: `with password x`, `ENV TOKEN x`
+        case loose
+        /// A cell of a table, or the second of two arguments.
+        case member
         /// `password is x`
         case verb
         /// `set_password("x")`
@@ -301,21 +458,52 @@ extension Scanner {
                 if text[j] == UInt8(ascii: ">"), !sawEquals { break }
                 j += 1
             }
-            guard sawAssignment else { return nil }
-            if text.has("://", at: i) { return nil }
-            value.op = sawEquals ? .equals : .colon
+            if sawAssignment {
+                if text.has("://", at: i) { return nil }
+                value.op = sawEquals ? .equals : .colon
+            } else if j == i + 2, text.has("||", at: i) || text.has("??", at: i) {
+                // env.PASSWORD || "default"
+                value.op = .comma
+            } else if j == i + 1, text[i] == UInt8(ascii: "|"), text.at(j).isBlank, isTableCell(text, name.start) {
+                value.op = .member
+            } else {
+                return nil
+            }
+            if value.op == .colon, !text.at(j).isWhitespace, !text.at(j).isQuote, isPart(text, name) { return nil }
             i = j
+        case 0xef:
+            // The full-width colon of Chinese, Japanese and Korean text.
+            guard text.has("：", at: i) else { return nil }
+            value.op = .colon
+            i += 3
         case UInt8(ascii: "-"):
             guard text.at(i + 1) == UInt8(ascii: ">") else { return nil }
             i += 2
         case UInt8(ascii: "<"):
-            guard text.at(i + 1) == UInt8(ascii: "-") else { return nil }
-            i += 2
+            if text.at(i + 1) == UInt8(ascii: "/") {
+                // <td>Password</td><td>value</td>
+                guard text.at(name.start - 1) == UInt8(ascii: ">"), let start = nextCell(text, i, limit) else {
+                    return nil
+                }
+                value.isElement = true
+                value.op = .member
+                i = start
+            } else {
+                guard text.at(i + 1) == UInt8(ascii: "-") else { return nil }
+                i += 2
+            }
         case UInt8(ascii: ">"):
-            // <password>value</password>
-            guard text.at(name.start - 1) == UInt8(ascii: "<") else { return nil }
+            // <password>value</password>, <entry key="password">value</entry>
+            guard text.at(name.start - 1) == UInt8(ascii: "<") || closedName && isNamingAttribute(text, name) else {
+                return nil
+            }
+            if closedName { value.op = .member }
             value.isElement = true
             i += 1
+        case UInt8(ascii: "{"):
+            // variable "db_password" { default = "value" }
+            guard closedName, let start = defaultValue(text, i + 1, limit) else { return nil }
+            i = start
         case UInt8(ascii: "("):
             guard !hadBlank, !closedName, text.at(i + 1).isQuote else { return nil }
             value.op = .call
@@ -333,15 +521,21 @@ extension Scanner {
         default:
             // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
             guard hadBlank || text[i] == .lineFeed else { return nil }
-            if name.strength == .password,
-                let verb = ["is ", "was ", "is: "].first(where: { text.hasFolded($0, at: i) })
+            if let verb = ["is: ", "is ", "was ", "set to ", "changed to "].first(where: { text.hasFolded($0, at: i) })
             {
                 value.op = .verb
                 i += verb.utf8CodeUnitCount
+            } else if text.hasFolded("or ", at: i), text.at(i + 3).isQuote {
+                value.op = .comma
+                i += 3
             } else if text.hasFolded("value", at: i) || (text[i] == .lineFeed && closedName == false) {
+                // `key=old-password value=7`: not a name but a value.
+                if text.at(name.start - 1) == UInt8(ascii: "="), !closedName { return nil }
                 value.op = .pair
             } else if name.isOption || isNetrc(text, name) || isSQL(text, name, i) {
                 value.op = .blank
+            } else if hadBlank, !closedName, mayFollowBlank(text[i]), mayStandAlone(text, name) {
+                value.op = .loose
             } else {
                 return nil
             }
@@ -371,6 +565,16 @@ extension Scanner {
         } else {
             skipBlanks()
         }
+        if value.op == .colon, text.has("**", at: i) {
+            // **Password:** value
+            i += 2
+            skipBlanks()
+        }
+        if value.op == .colon || value.op == .equals, let below = lineBelow(text, i, limit, name) {
+            i = below.start
+            value.isOnNextLine = true
+            value.isDetached = below.isDetached
+        }
         value.isSpaced = i > operatorEnd && hadBlank
         if value.op == .colon { value.isSpaced = i > operatorEnd }
         guard i < text.count, i < limit else { return nil }
@@ -390,6 +594,7 @@ extension Scanner {
             i += 1
             wrappers += 1
         }
+        value.isWrapped = wrappers > 0
         if text[i].isLetter, text.at(i + 1).isQuote, text[i].isOne(of: "ubrfUBRFL@") { i += 1 }
         if text[i] == UInt8(ascii: "@"), text.at(i + 1).isQuote { i += 1 }
         var j = i
@@ -412,6 +617,88 @@ extension Scanner {
         if value.isElement, value.quote == 0 { value.quote = UInt8(ascii: "<") }
         value.start = i
         return i < text.count ? value : nil
+    }
+
+    /// Whether the name is a part of something else: `registry.example.net/password:1f874d3`, `key=token:1f874d3`,
+    /// `login:passwd:uid`.
+    private func isPart(_ text: Text, _ name: CredentialName) -> Bool {
+        if text.at(name.start - 1).isOne(of: "/:") { return true }
+        var i = name.start
+        while i > 0, name.start - i < 5, text[i - 1].isBlank || text[i - 1].isQuote || text[i - 1].isOne(of: "=:") {
+            i -= 1
+        }
+        return i < name.start && text.hasFolded("key", at: i - 3)
+    }
+
+    /// Whether the cell that `index` stands in begins with a bar, as in a Markdown table.
+    private func isTableCell(_ text: Text, _ index: Int) -> Bool {
+        var i = index
+        while i > 0, index - i < 4, text[i - 1].isBlank || text[i - 1].isQuote || text[i - 1] == UInt8(ascii: "*") {
+            i -= 1
+        }
+        return text.at(i - 1) == UInt8(ascii: "|")
+    }
+
+    /// Whether the name is what an attribute `key` or `name` says; a `class` is another thing.
+    private func isNamingAttribute(_ text: Text, _ name: CredentialName) -> Bool {
+        text.at(name.start - 1).isQuote
+            && (text.hasFolded("key=", at: name.start - 5) || text.hasFolded("name=", at: name.start - 6))
+    }
+
+    /// The content of the element that follows the closing tag at `index`: `</key><string>`.
+    private func nextCell(_ text: Text, _ index: Int, _ limit: Int) -> Int? {
+        var i = index + 2
+        while i < limit, text[i].isAlnum { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: ">") else { return nil }
+        i += 1
+        while i < limit, text[i].isWhitespace { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: "<") else { return nil }
+        i += 1
+        while i < limit, text[i].isAlnum { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: ">") else { return nil }
+        return i + 1
+    }
+
+    /// The value after `default =` in the block that is opened before `index` (HCL).
+    private func defaultValue(_ text: Text, _ index: Int, _ limit: Int) -> Int? {
+        guard var i = text.find("default", in: index..<limit) else { return nil }
+        i += 7
+        while i < limit, text[i].isBlank { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: "=") else { return nil }
+        return i + 1
+    }
+
+    /// Whether a value may begin with this byte where only a blank stands between it and its name.
+    private func mayFollowBlank(_ byte: UInt8) -> Bool {
+        byte.isAlnum || byte == .quote || byte == .apostrophe || byte == .backtick
+    }
+
+    /// The line below a name that nothing follows in its own, or the mark of a block (YAML 1.2.2, 8.1; a here-document).
+    private func lineBelow(
+        _ text: Text, _ index: Int, _ limit: Int, _ name: CredentialName
+    ) -> (start: Int, isDetached: Bool)? {
+        var i = index
+        var isBlock = false
+        if i < limit, text[i] == UInt8(ascii: "|") || text[i] == UInt8(ascii: ">") {
+            isBlock = true
+            i += 1
+            while i < limit, text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: "+") || text[i].isDigit { i += 1 }
+        } else if text.has("<<", at: i) {
+            isBlock = true
+            i += 2
+            while i < limit, text[i].isLetter || text[i].isQuote || text[i] == UInt8(ascii: "-") { i += 1 }
+        }
+        while i < limit, text[i].isBlank || text[i] == .carriageReturn { i += 1 }
+        guard i < limit, text[i] == .lineFeed, mayStandAlone(text, name) else { return nil }
+        i += 1
+        let line = i
+        while i < limit, text[i].isBlank { i += 1 }
+        guard i < limit, text[i] > .space else { return nil }
+        let indent = i - line
+        let own = text.lineStart(before: name.start, limit: Self.maximumName)
+        var ownIndent = own
+        while ownIndent < name.start, text[ownIndent].isBlank { ownIndent += 1 }
+        return (i, !isBlock && indent <= ownIndent - own)
     }
 
     private func isNetrc(_ text: Text, _ name: CredentialName) -> Bool {
@@ -521,7 +808,9 @@ extension Scanner {
 
     private func decide(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
         let minimum = name.strength == .password ? 4 : 8
-        guard range.count >= minimum, !Placeholders.isTemplate(text, range) else { return false }
+        guard range.count >= minimum, let name = resolved(text, name), !Placeholders.isTemplate(text, range) else {
+            return false
+        }
         if text.at(range.upperBound) == UInt8(ascii: "("), value.quote == 0 { return false }
         let bytes = text.raw(range)
         let profile = Randomness.profile(bytes)
@@ -533,17 +822,42 @@ extension Scanner {
             }
         }
         if Placeholders.isWord(text, word) || isNameOfCredential(text, word, profile) { return false }
-        if text.findFolded("redacted", in: range) != nil { return false }
         if value.quote == 0, isCallOrName(text, range, quote: 0) { return false }
-        let spaces = countBlanks(text, range)
-        if value.op == .verb || value.op == .call {
+        let spaces = profile.symbols > 0 ? countBlanks(text, range) : 0
+        if value.isOnNextLine {
+            // The value has its line to itself.
+            if value.quote == 0 {
+                let after = text.at(range.upperBound)
+                guard range.upperBound == text.count || after == .lineFeed || after == .carriageReturn else {
+                    return false
+                }
+            }
+            if profile.digits == 0 && profile.symbols == 0 || value.isDetached {
+                guard Randomness.looksRandom(profile), profile.digits > 0 || !value.isDetached else { return false }
+            }
+        }
+        switch value.op {
+        case .verb where name.strength == .password, .call:
             // Prose and code: only what no word of either looks like.
-            return spaces == 0 && range.count >= 6 && profile.digits > 0 && profile.letters > 0
-                && !Placeholders.isStandIn(text, range)
-                && !isPathOrURL(text, range)
-                && (value.op == .verb || Randomness.looksRandom(profile) || profile.symbols > 0 && profile.uppers > 0)
+            guard spaces == 0, range.count >= 6, profile.letters > 0, !Placeholders.speaksOfItself(text, range),
+                !isPathOrURL(text, range)
+            else { return false }
+            if value.op == .verb { return profile.digits > 0 || range.count >= 8 && Randomness.looksRandom(profile) }
+            if Randomness.looksRandom(profile) { return profile.digits > 0 || range.count >= 8 }
+            return profile.digits > 0
+                && (profile.symbols > 0 && profile.uppers > 0
+                    || name.strength == .password && (profile.symbols > 0 || profile.uppers > 0)
+                        && !isGetter(text, name))
+        case .verb, .loose: return isLoose(text, name, value, range, profile, spaces)
+        case .member where name.strength == .password:
+            guard spaces == 0, !Placeholders.speaksOfItself(text, range), !isPathOrURL(text, range) else {
+                return false
+            }
+            return profile.letters > 0 && (profile.digits > 0 || profile.symbols > 0 || Randomness.looksRandom(profile))
+        default: break
         }
         switch name.strength {
+        case .weak: return isKey(text, name, value, range, profile, spaces)
         case .password:
             if value.quote == 0 {
                 // `PASS: TestTokens/key=3`: a verdict, not a credential.
@@ -566,27 +880,39 @@ extension Scanner {
                 if profile.letters == 0, profile.digits > 0, profile.symbols == 0 {
                     return range.count >= 4 && value.op != .colon || range.count >= 6
                 }
+                // A version: password==4.49.1
+                if profile.letters == 0, !range.contains(where: { !text[$0].isDigit && text[$0] != UInt8(ascii: ".") })
+                {
+                    return false
+                }
                 if isPathOrURL(text, range) { return false }
                 return true
             }
             // Quoted: sentences are messages about passwords.
             if spaces > 2 || (spaces > 0 && (value.op == .comma || profile.digits == 0 && profile.uppers <= 1)) {
+                return (value.op == .equals || value.op == .colon) && isPassphrase(text, name, range, spaces)
+            }
+            // Names of others in a list of names.
+            if value.op == .comma,
+                isVersionOrIdentifier(text, range, profile) || profile.digits == 0 && isListOfNames(text, range)
+            {
                 return false
             }
             if isPathOrURL(text, range), profile.digits == 0 { return false }
-            if Placeholders.isStandIn(text, range) { return false }
+            if Placeholders.speaksOfItself(text, range) { return false }
             if profile.digits == 0, profile.symbols == 0, value.op == .comma { return Randomness.looksRandom(profile) }
             return true
         case .secret, .key:
-            if spaces > 0 { return false }
+            if spaces > 0 { return range.count >= Self.saltLength && isSalt(text, range, profile, spaces) }
             // `auth): user=<x>`: another assignment, not a value.
             if value.quote == 0, let equals = text.find("=", in: range), equals + 1 < range.upperBound,
                 text[equals + 1] != UInt8(ascii: "="),
+                !(range.lowerBound..<equals).contains(where: { text[$0].isDigit }),
                 !Randomness.looksRandom(text.raw(range.lowerBound..<equals))
             {
                 return false
             }
-            if Placeholders.isStandIn(text, range) || isPathOrURL(text, range) { return false }
+            if Placeholders.speaksOfItself(text, range) || isPathOrURL(text, range) { return false }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
             if isVersionOrIdentifier(text, range, profile) { return false }
             if Randomness.looksRandom(profile) { return true }
@@ -594,6 +920,148 @@ extension Scanner {
             return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count
                 && profile.commonShare < 0.75
         }
+    }
+
+    /// `getPassword("x")` is given a name.
+    private func isGetter(_ text: Text, _ name: CredentialName) -> Bool {
+        let verbs: [StaticString] = ["get", "has", "is", "read", "fetch", "load", "find", "env", "require", "lookup"]
+        return verbs.contains { text.hasFolded($0, at: name.start) }
+    }
+
+    /// A value that only a blank or a verb joins to its name.
+    private func isLoose(
+        _ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>, _ profile: Randomness.Profile,
+        _ spaces: Int
+    ) -> Bool {
+        guard spaces == 0, profile.letters > 0, profile.digits > 0, !Placeholders.speaksOfItself(text, range),
+            !isPathOrURL(text, range), !isVersionOrIdentifier(text, range, profile), mayBePrecededByProse(text, name)
+        else { return false }
+        if name.strength == .password {
+            // Another assignment, a version, a digest.
+            if value.quote == 0,
+                range.contains(where: { text[$0].isOne(of: "=:") }) || profile.is_hex != 0 && range.count >= 32
+            {
+                return false
+            }
+            // A verdict: `PASS 12of20`.
+            let isVerdict = name.wordEnd - name.wordStart == 4 && name.start == name.wordStart
+            if isVerdict, range.count < 8 || range.contains(where: { text[$0].isOne(of: "/=_.") }) { return false }
+            if value.quote != 0 { return range.count >= 6 }
+            return range.count >= 8 && (Randomness.looksRandom(profile) || isCompound(text, name))
+        }
+        // `sig x`, `auth x`: words of sentences and of other things.
+        guard Randomness.looksRandom(profile), name.wordEnd - name.wordStart >= 5,
+            !text.hasFolded("auth", at: name.wordEnd - 4)
+                || isCompound(text, name) && text[name.start] != UInt8(ascii: "_")
+        else { return false }
+        if profile.is_hex != 0 { return range.count >= 32 && isCompound(text, name) }
+        if profile.uppers > 0, profile.lowers > 0 { return range.count >= 20 && isToken(text, range) }
+        return range.count >= 16 && isCompound(text, name) && isToken(text, range)
+    }
+
+    /// Whether a sentence or a command may go on with the name: it is neither a value itself nor a part of a path.
+    private func mayBePrecededByProse(_ text: Text, _ name: CredentialName) -> Bool {
+        name.start == 0 || text[name.start - 1].isWhitespace || text[name.start - 1].isOne(of: "\"'`(*>$#:")
+    }
+
+    /// An identifier of several words: `API_TOKEN`, `authToken`; not a word of a sentence.
+    private func isCompound(_ text: Text, _ name: CredentialName) -> Bool {
+        name.isPhrase
+            || (name.start..<name.end).contains { i in
+                text[i] == UInt8(ascii: "_") || i > name.start && text[i].isUpper && text[i - 1].isLower
+            }
+    }
+
+    private func isToken(_ text: Text, _ range: Range<Int>) -> Bool { !range.contains { !text[$0].isToken } }
+
+    /// Shortest value of a weak name.
+    static let minimumKey = 16
+    /// WordPress makes keys and salts of 64 printable characters, blanks too.
+    private static let saltLength = 60
+
+    private func isSalt(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile, _ spaces: Int) -> Bool {
+        spaces <= 8 && profile.symbols * 5 >= profile.length && Randomness.looksRandom(profile)
+    }
+
+    /// Whether the value of a weak name (`key`) looks like nothing but a key: hexadecimal and UUIDs only where the name says whose.
+    private func isKey(
+        _ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>, _ profile: Randomness.Profile,
+        _ spaces: Int
+    ) -> Bool {
+        if value.quote != 0, range.count >= Self.saltLength, isSalt(text, range, profile, spaces) { return true }
+        guard range.count >= Self.minimumKey, spaces == 0, profile.letters > 0, profile.digits > 0,
+            Randomness.looksRandom(profile), isToken(text, range), !Placeholders.speaksOfItself(text, range),
+            !isPathOrURL(text, range), !isVersionOrIdentifier(text, range, profile)
+        else { return false }
+        if profile.is_hex != 0 {
+            return range.count >= 32
+                && (name.start < name.wordStart || isDeclaration(text, name, value, range)
+                    || text.at(name.start - 1).isOne(of: "?&"))
+        }
+        if text.find("/", in: range) != nil, profile.uppers * 6 < profile.length || text.find(".", in: range) != nil {
+            return false
+        }
+        // Parts that are words: `linux-node-18-5f2c81d0e9a74b36`.
+        var i = range.lowerBound
+        while i < range.upperBound {
+            let start = i
+            while i < range.upperBound, text[i].isLetter { i += 1 }
+            if i - start >= 3, i == range.upperBound || !text[i].isAlnum,
+                start == range.lowerBound || !text[start - 1].isAlnum
+            {
+                let part = Randomness.profile(text.raw(start..<i))
+                if part.commonShare >= 0.6, part.uppers <= 1 || part.lowers == 0 { return false }
+            }
+            i = max(i, start + 1)
+        }
+        return true
+    }
+
+    /// Whether the assignment is all there is in its line, but for words before it: `const key = "x";`.
+    private func isDeclaration(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
+        var i = name.start
+        while i > 0, name.start - i < Self.maximumName, text[i - 1].isBlank || text[i - 1].isLetter { i -= 1 }
+        guard i == 0 || text[i - 1] == .lineFeed else { return false }
+        // What stands behind a closing quote may not have come yet.
+        let after = text.at(range.upperBound)
+        return value.quote != 0 || range.upperBound == text.count || after == .lineFeed || after == .carriageReturn
+            || after == UInt8(ascii: ";")
+    }
+
+    /// Words of a sentence about passwords.
+    private static let sentenceWords: Set<String> = [
+        "the", "your", "you", "is", "are", "must", "be", "to", "for", "of", "or", "and", "with", "not", "a", "an", "at",
+        "least", "password", "passwords", "passphrase", "please", "enter", "this", "that", "invalid", "wrong",
+        "required",
+        "should", "may", "can", "will", "has", "have", "new", "old", "confirm", "reset", "change", "forgot", "in", "on",
+        "if", "no", "does", "do", "cannot", "incorrect", "user", "username", "login", "account", "type", "choose",
+        "too",
+        "from", "it", "as", "by", "used", "use", "set", "only", "error", "failed", "missing",
+    ]
+
+    /// Four words or more of no sentence, or three where a passphrase is asked for.
+    private func isPassphrase(_ text: Text, _ name: CredentialName, _ range: Range<Int>, _ spaces: Int) -> Bool {
+        guard spaces <= 8, range.count <= 80, spaces >= 3 || text.findFolded("phrase", in: name.start..<name.end) != nil
+        else { return false }
+        var i = range.lowerBound
+        while i < range.upperBound {
+            let start = i
+            while i < range.upperBound, text[i].isAlnum { i += 1 }
+            guard i > start, i == range.upperBound || text[i] == .space || text[i] == UInt8(ascii: "-") else {
+                return false
+            }
+            let word = String(decoding: text.raw(start..<i).lazy.map(lower), as: UTF8.self)
+            if Self.sentenceWords.contains(word) { return false }
+            i += 1
+        }
+        return true
+    }
+
+    /// `"PGPASSWORD", "clientSecret"`: the second is a name too.
+    private func isListOfNames(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard !range.contains(where: { !text[$0].isIdentifier && text[$0] != UInt8(ascii: "-") }) else { return false }
+        let words: [StaticString] = ["pass", "secret", "token", "key", "cred", "auth", "user", "login", "name", "mail"]
+        return words.contains { text.findFolded($0, in: range) != nil }
     }
 
     /// Words that name a credential and are none: `generic-password`, `db_secret`, `passphrase`.
@@ -657,6 +1125,7 @@ extension Scanner {
         var underscores = 0
         while i < end,
             text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text.has("->", at: i) || text.has("::", at: i)
+                || text.has("?.", at: i)
         {
             if text[i] == UInt8(ascii: ".") { dots += 1 }
             if text[i] == UInt8(ascii: "_") { underscores += 1 }
@@ -674,7 +1143,9 @@ extension Scanner {
         // `$password` has been seen to; snake_case and camelCase names without digits are names.
         let profile = Randomness.profile(text.raw(start..<end))
         if underscores > 0, profile.digits == 0, profile.commonShare >= 0.6 { return true }
-        if profile.digits == 0, profile.lowers > 0, profile.uppers > 0, profile.commonShare >= 0.75, profile.length >= 8
+        if profile.digits == 0, profile.lowers > 0, profile.uppers > 0, profile.commonShare >= 0.75,
+            profile.length >= 8,
+            profile.pairs >= 5
         {
             return true
         }
@@ -688,7 +1159,7 @@ extension Scanner {
         }
         if profile.digits == 0, profile.symbols > 0, profile.commonShare >= 0.7 { return true }
         // Kebab and snake words with a number at the end: `my-secret-2`, `signing-key-2024-01`.
-        if profile.symbols >= 2, profile.pairs >= 6, profile.commonShare >= 0.8,
+        if profile.is_hex == 0, profile.symbols >= 2, profile.pairs >= 6, profile.commonShare >= 0.8,
             profile.uppers == 0 || profile.lowers == 0
         {
             return true

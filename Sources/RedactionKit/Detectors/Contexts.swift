@@ -28,7 +28,7 @@ extension Scanner {
         if isWeak || Randomness.profile(text.raw(value)).is_hex != 0 || text[value.lowerBound - 1] == .space {
             guard
                 pm_has_credential_word(text.base, text.count, context.lowerBound, context.upperBound) != 0
-                    || !isWeak
+                    || (!isWeak || isConstant(text, value))
                         && pm_is_named_after_provider(
                             tables, text.base, text.count, value.lowerBound, value.upperBound, context.lowerBound,
                             context.upperBound) != 0
@@ -41,6 +41,23 @@ extension Scanner {
         }
         // Surer than a generic assignment, which names no provider.
         pass.add(value, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// Whether the value is what a constant is set to: `CODA=…` or `coda = "…"`. Fields of logs and of JSON look otherwise.
+    private func isConstant(_ text: Text, _ value: Range<Int>) -> Bool {
+        guard Randomness.profile(text.raw(value)).is_hex == 0 else { return false }
+        var i = value.lowerBound
+        if text.at(i - 1).isQuote {
+            i -= 1
+            let quote = i
+            while text.at(i - 1).isBlank { i -= 1 }
+            return i < quote && text.at(i - 1) == UInt8(ascii: "=") && text.at(i - 2).isBlank
+        }
+        guard text.at(i - 1) == UInt8(ascii: "=") else { return false }
+        i -= 1
+        let end = i
+        while text.at(i - 1).isUpper || text.at(i - 1).isDigit || text.at(i - 1) == UInt8(ascii: "_") { i -= 1 }
+        return end - i >= 3 && !text.at(i - 1).isAlnum
     }
 
     /// The part of `range` after the last placeholder of ours, whose words announce nothing.
@@ -60,7 +77,7 @@ extension Scanner {
             "fingerprint", "integrity",
             "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree",
             "blob", "ref", "version",
-            "public", "cache", "arn:", "nonce", "correlation", "session_id", "device",
+            "public", "cache", "arn:", "nonce", "correlation", "session_id", "device", "rid=",
         ]
         return words.contains { text.findFolded($0, in: range) != nil }
     }
@@ -124,6 +141,8 @@ extension Scanner {
     /// Whether the value is base64 that a person would not have written: it has padding, or decodes to text.
     private func isCanonicalBase64(_ text: Text, _ range: Range<Int>) -> Bool {
         if text[range.upperBound - 1] == UInt8(ascii: "=") { return true }
+        // Checksums.
+        if Randomness.profile(text.raw(range)).is_hex != 0 { return false }
         var printable = 0
         var decoded = 0
         var decoder = Base64Decoder()

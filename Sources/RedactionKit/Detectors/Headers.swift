@@ -49,7 +49,21 @@ extension Scanner {
         let range = i..<end
         guard range.count >= 4, !Placeholders.isStandIn(text, range), !isCallOrName(text, range, quote: value.quote)
         else { return }
+        // `authorization: .none`, `authorization: proxy server authorization`: code and prose.
+        if value.quote == 0, !isCompound, !hasScheme || !isScheme(text, value.start..<schemeEnd) {
+            let profile = Randomness.profile(text.raw(range))
+            guard profile.digits > 0 || Randomness.looksRandom(profile) else { return }
+        }
         pass.add(range, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// Whether this names a scheme of credentials that are one token.
+    private func isScheme(_ text: Text, _ range: Range<Int>) -> Bool {
+        let schemes: [StaticString] = [
+            "basic", "bearer", "token", "apikey", "api-key", "key", "negotiate", "ntlm", "ssws", "geniekey", "splunk",
+            "dpop", "hoba", "mutual", "private-token", "bot", "client-id", "snowflake",
+        ]
+        return schemes.contains { $0.utf8CodeUnitCount == range.count && text.hasFolded($0, at: range.lowerBound) }
     }
 
     /// `Bearer token` without a header's name.
@@ -273,14 +287,15 @@ extension Scanner {
                 return
             }
             i = max(end, i)
-            guard colon >= 0 else { continue }
+            // A placeholder of ours has a colon as well.
+            guard colon >= 0, text.find("[REDACTED", in: start..<end) == nil else { continue }
             if end == start + limits.value,
                 addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
             {
                 return
             }
             let range = (colon + 1)..<end
-            if !range.isEmpty, !Placeholders.isTemplate(text, range), text.find("[REDACTED", in: start..<end) == nil {
+            if !range.isEmpty, !Placeholders.isTemplate(text, range) {
                 pass.add(range, rule: rule, confidence: 1, reason: .context)
             }
         }

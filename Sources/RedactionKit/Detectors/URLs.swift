@@ -5,7 +5,9 @@ extension Scanner {
         guard let rule = rules.url else { return }
         let text = pass.text
         guard text.at(index - 1).isAlnum else { return }
-        let start = index + 3
+        // In JSON the slashes may be escaped (RFC 8259, 7).
+        let isEscaped = text.at(index + 1) == .backslash
+        let start = index + (isEscaped ? 5 : 3)
         let limit = min(text.count, start + limits.authority)
         var colon = -1
         var lastAt = -1
@@ -37,8 +39,14 @@ extension Scanner {
                     if lastAt >= 0 || colon < 0 || isPort(text, colon + 1, i) { break scan }
                 }
             case UInt8(ascii: "<"), UInt8(ascii: ">"), .backslash, UInt8(ascii: ","):
-                // A list of hosts follows the user part; before it a comma may belong to the password.
-                if byte != UInt8(ascii: ",") || lastAt >= 0 { break scan }
+                // A list of hosts follows the user part; before it a comma may belong to the password. Of an escaped slash,
+                // the slash decides.
+                if byte == UInt8(ascii: ",")
+                    ? lastAt >= 0
+                    : !isEscaped || byte != .backslash || i + 1 < text.count && text[i + 1] != UInt8(ascii: "/")
+                {
+                    break scan
+                }
             default:
                 if byte.isWhitespace || byte.isQuote || byte < 0x20 { break scan }
             }
@@ -47,7 +55,7 @@ extension Scanner {
         let isCut = i == limit && limit < text.count
         if i == text.count, !pass.isFinal, !isCut {
             // Undecided: the password, if there is one, begins after the colon, and a token after the slashes.
-            pass.holdFrom(colon >= 0 ? colon + 1 : start)
+            pass.holdFrom(colon >= 0 && !mayBeToken(text, start..<colon) ? colon + 1 : start)
             return
         }
         if isCut, colon >= 0, lastAt < 0 {
@@ -57,16 +65,27 @@ extension Scanner {
         }
         guard lastAt > start else { return }
         if colon < 0 || colon > lastAt {
-            let user = start..<lastAt
-            if user.count >= 20, text.find("[REDACTED", in: user) == nil, Randomness.looksRandom(text.raw(user)) {
-                pass.add(user, rule: rule, reason: .structure)
-            }
+            redactUser(&pass, start..<lastAt, rule)
             return
         }
         let password = (colon + 1)..<lastAt
+        // A token as the user, and nothing or a fixed word as its password.
+        if password.isEmpty || text.has("x-oauth-basic@", at: password.lowerBound) {
+            redactUser(&pass, start..<colon, rule)
+            return
+        }
         guard !password.isEmpty, !Placeholders.isTemplate(text, password) else { return }
         pass.add(password, rule: rule, confidence: 1, reason: .structure)
         pass.userInfoEnds.append(lastAt)
+    }
+
+    /// The user part of a URL without a password is a token if it looks random.
+    private func redactUser(_ pass: inout Pass, _ user: Range<Int>, _ rule: Int) {
+        if mayBeToken(pass.text, user) { pass.add(user, rule: rule, reason: .structure) }
+    }
+
+    private func mayBeToken(_ text: Text, _ user: Range<Int>) -> Bool {
+        user.count >= 20 && text.find("[REDACTED", in: user) == nil && Randomness.looksRandom(text.raw(user))
     }
 
     /// Drops the addresses that a decoded password and the host behind it look like: `p%40ss/w0rd@…`.

@@ -228,7 +228,7 @@ private final class Candidates {
         if rules.jwt != nil {
             var index = start
             while index < end {
-                let anchors: [StaticString] = ["eyJ", "ewo", "eyA", "ewk", "ewog", "v1.", "v2.", "v3.", "v4."]
+                let anchors: [StaticString] = ["eyJ", "ewo", "eyA", "ewk", "ew0K", "v1.", "v2.", "v3.", "v4."]
                 if scanner.isBoundary(text, index, start), index + 3 <= end,
                     anchors.contains(where: { text.has($0, at: index) })
                 {
