@@ -71,7 +71,7 @@ struct PipelineRunCommand: ParsableCommand {
         let session = try RunSession(detection.settings, terminal: .automatic)
         let words = ["pipeline", pipeline.name] + phases
         let log = try session.openLog(words.map { Array($0.utf8) }, policy: .interval)
-        let uplink = upload.start(log)
+        let uplink = upload.settings.start(log)
         defer { uplink?.finish() }
         let runner = PipelineRunner(pipeline, session, log, uplink)
         throw ExitCode(runner.run().code)

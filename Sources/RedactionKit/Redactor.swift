@@ -31,6 +31,15 @@ public final class Redactor: Sendable {
         self.warnings = warnings
     }
 
+    /// The rules of `other`, compiled once, with further values to mask.
+    package init(_ other: Redactor, adding values: [KnownValue]) {
+        rules = other.rules
+        warnings = other.warnings
+        var options = other.options
+        options.knownValues += values
+        self.options = options
+    }
+
     /// A new stream. `path` is what rules that are limited to paths are held against.
     public func makeStream(path: String? = nil) -> RedactionStream { RedactionStream(redactor: self, path: path) }
 

@@ -16,7 +16,9 @@ package struct RunDirectory: Sendable {
     package static let logName = "iterations.log"
 
     /// - Parameter directory: The project's directory.
-    package init(in directory: Path = Path(".")) { path = directory.appending(Array(Self.name.utf8)) }
+    package init(in directory: Path = Path(".")) {
+        path = directory == Path(".") ? Path(Self.name) : directory.appending(Array(Self.name.utf8))
+    }
 
     /// The nearest `.pipeline` of this directory or one above it.
     ///

@@ -71,20 +71,45 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let seconds = try timeout.map { try Duration.parse($0) }
-        let words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
-        let session = try RunSession(
-            detection.settings, terminal: terminal == nil ? .automatic : terminal == true ? .always : .never)
-        let log =
-            noLog
-            ? nil : try session.openLog(words, policy: sync.policy, acknowledgements: acknowledgeFd)
+        var settings = RunSettings()
+        settings.terminal = terminal == nil ? .automatic : terminal == true ? .always : .never
+        settings.timeout = try timeout.map { try Duration.parse($0) }
+        settings.keepsLog = !noLog
+        settings.sync = sync.policy
+        settings.artifacts = artifact
+        settings.upload = upload.settings
+        settings.detection = detection.settings
+        settings.acknowledgements = acknowledgeFd
+        settings.words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
+        throw ExitCode(try settings.run().code)
+    }
+}
+
+/// What `run` was asked to do. The defaults are those of the command without options.
+package struct RunSettings {
+    var terminal = CommandPlan.TerminalUse.automatic
+    /// Seconds.
+    var timeout: Double?
+    var keepsLog = true
+    var sync = LogFile.SyncPolicy.interval
+    var artifacts: [String] = []
+    var upload = UploadSettings()
+    var detection = DetectionSettings()
+    var acknowledgements: Int32?
+    var words: [[UInt8]] = []
+
+    /// Runs the command, and returns what this process exits with.
+    func run() throws(Failure) -> ExitStatus {
+        let session = try RunSession(detection, terminal: terminal)
+        var log: RunLog?
+        if keepsLog { log = try session.openLog(words, policy: sync, acknowledgements: acknowledgements) }
         var plan = session.plan(words)
-        plan.timeout = seconds
+        plan.timeout = timeout
         let uplink = upload.start(log)
         if let uplink { plan.spared.append(uplink.process) }
         defer { uplink?.finish() }
         let outcome: CommandOutcome
-        do {
+        do throws(Failure) {
             outcome = try session.run(plan, log: log)
         } catch {
             log?.finish(Ending(.error, exit: Int(error.status.code), reason: error.message))
@@ -92,12 +117,12 @@ struct RunCommand: ParsableCommand {
         }
         if let log { offerArtifacts(to: log) }
         log?.finish(Ending(outcome.status, exit: Int(outcome.exit.code), reason: outcome.reason))
-        throw ExitCode(outcome.exit.code)
+        return outcome.exit
     }
 
     /// Puts the named images beside the log and notes them there.
     private func offerArtifacts(to log: RunLog) {
-        for path in artifact {
+        for path in artifacts {
             do throws(Failure) {
                 let directory = log.directory.directory(of: log.run).text
                 log.append(.artifactOffered(try ArtifactShelf.offer(Path(path), to: directory)))

@@ -33,20 +33,21 @@ package final class RunSession {
         self.settings = settings
         self.terminal = terminal
         prepared = try PreparedScrubber(terminal, arguments: Self.scrubberArguments(settings))
-        var (options, warnings) = try settings.redactorOptions()
+        let (options, optionWarnings) = try settings.redactorOptions()
+        var warnings = optionWarnings
         do {
-            var secrets = SecretVariables(try Redactor(options))
+            let plain = try Redactor(options)
+            var secrets = SecretVariables(plain)
             Environment.forEach { secrets.add(name: $0, value: $1, from: .environment) }
             for file in Self.environmentFiles {
                 for variable in file.variables { secrets.add(name: variable.name, value: variable.value, from: .file) }
             }
-            options.knownValues += secrets.values
+            redactor = secrets.values.isEmpty ? plain : Redactor(plain, adding: secrets.values)
+            values = options.knownValues + secrets.values
             warnings += secrets.warnings
-            redactor = try Redactor(options)
         } catch {
             throw Failure(.usage, "\(error)")
         }
-        values = options.knownValues
         rules = ChainHash(of: options.ruleSet.blob().span)
         for warning in warnings + redactor.warnings { Diagnostics.warn(warning) }
         try prepared?.begin(values)

@@ -1,5 +1,5 @@
 package import ArgumentParser
-internal import CommandSupport
+package import CommandSupport
 internal import RedactionKit
 internal import RunnerKit
 
@@ -12,6 +12,13 @@ package enum RunnerCommands {
 
     /// The first argument with which this program becomes a scrubbing process: for its runner only.
     package static let scrubbingProcess = "scrubbing-process"
+
+    /// `run -- …`, without options: everything after the first `--` is the command. It starts in half the time without the parser.
+    package static func runPlainly(_ arguments: [String]) throws(Failure) -> ExitStatus {
+        var settings = RunSettings()
+        settings.words = try RawArguments.last(arguments.count - 2)
+        return try settings.run()
+    }
 
     /// Becomes a scrubbing process. `arguments` are those after the first.
     package static func runScrubbingProcess(_ arguments: [String]) -> Never {

@@ -16,10 +16,19 @@ package struct UploadOptions: ParsableArguments {
 
     package init() {}
 
+    package var settings: UploadSettings { UploadSettings(isOn: !noUpload, patience: max(0, uploadWait)) }
+}
+
+/// Whether a log is sent while it grows.
+package struct UploadSettings {
+    package var isOn = true
+    /// Seconds to go on when everything has ended.
+    package var patience = 30
+
     /// Starts sending `log`, if this machine is paired with a server.
     package func start(_ log: RunLog?) -> RunUplink? {
-        guard !noUpload, let log else { return nil }
-        return RunUplink(log, patience: max(0, uploadWait))
+        guard isOn, let log else { return nil }
+        return RunUplink(log, patience: patience)
     }
 }
 

@@ -75,11 +75,18 @@ struct VerifyCommand: ParsableCommand {
     private func check(_ log: Path, _ keys: [ReceiptKey]?) -> ExitStatus {
         do throws(Failure) {
             // A log that goes on may be scrubbed again while it is read.
-            do throws(Failure) { try print(Checked(log, keys)) } catch {
+            var checked: Checked
+            do throws(Failure) { checked = try Checked(log, keys) } catch {
                 guard error.status == .found, Checked.isLive(log) else { throw error }
                 usleep(300_000)
-                try print(Checked(log, keys))
+                checked = try Checked(log, keys)
             }
+            // A process that was being started when the runner was killed holds the lock a little longer than it lived.
+            if repair, checked.isAbandoned, let directory = try? RunDirectory.nearest() {
+                LogRepair.repairAll(in: directory)
+                checked = try Checked(log, keys)
+            }
+            try print(checked)
             return .success
         } catch {
             Diagnostics.say(error.message)
@@ -116,6 +123,8 @@ private struct Checked {
     let head: ChainHash
     let run: RunID
     let state: String
+    /// Whether it has no end, and nobody who would write one.
+    let isAbandoned: Bool
     let sent: SentRecord.Summary?
 
     /// - Throws: `Failure` with `.found` and the first line that is not good, or `.input`.
@@ -151,7 +160,9 @@ private struct Checked {
         run = last.run
         if case .runFinished(let ending) = last.body {
             state = ending.status.rawValue
+            isAbandoned = false
         } else {
+            isAbandoned = !isLive
             state = isLive ? "still being written" : "not finished; run: pipemason verify --repair"
         }
         sent = try record?.check(last.run, heads: heads, keys: keys)

@@ -30,6 +30,12 @@ struct Pipemason: ParsableCommand {
         if arguments.first == RunnerCommands.scrubbingProcess {
             RunnerCommands.runScrubbingProcess(Array(arguments.dropFirst()))
         }
+        if arguments.starts(with: ["run", "--"]), arguments.count > 2 {
+            do throws(Failure) { end(try RunnerCommands.runPlainly(arguments)) } catch {
+                Diagnostics.say(error.message)
+                end(error.status)
+            }
+        }
         var arguments = arguments
         // Nothing to do and nobody piping: tell what there is to do.
         if arguments.isEmpty, streams.hasInput, Terminal.isTerminal(STDIN_FILENO) { arguments = ["--help"] }
