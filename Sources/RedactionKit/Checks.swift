@@ -233,7 +233,30 @@ enum Placeholders {
                 break
             }
         }
-        return isMask || stars >= 3
+        if isMask { return true }
+        guard stars >= 3, let first = range.first(where: { text[$0] == UInt8(ascii: "*") }),
+            let last = range.last(where: { text[$0] == UInt8(ascii: "*") })
+        else { return false }
+        return !holdsSecret(text, range, beside: first..<(last + 1))
+    }
+
+    /// Fewest random bytes beside a stand-in that count as a secret of their own, with nothing between, and with something.
+    private static let gluedSecret = 8
+    private static let separateSecret = 16
+
+    /// Whether a value is a secret although a stand-in's word or a mask stands at `part` of it: the rest is random, and no
+    /// shorter than the part. Random text holds `xxxx` or `todo` once in a while.
+    private static func holdsSecret(_ text: Text, _ range: Range<Int>, beside part: Range<Int>) -> Bool {
+        let isGlued =
+            part.lowerBound > range.lowerBound && text[part.lowerBound - 1].isAlnum
+            || part.upperBound < range.upperBound && text[part.upperBound].isAlnum
+        guard range.count - part.count >= max(isGlued ? gluedSecret : separateSecret, part.count) else { return false }
+        let rest = Array(text.raw(range.lowerBound..<part.lowerBound)) + text.raw(part.upperBound..<range.upperBound)
+        // `1234567890abcdef` is what people write for random digits.
+        let steps = zip(rest, rest.dropFirst()).count {
+            $1 == $0 &+ 1 || $0 == UInt8(ascii: "9") && "0aA".utf8.contains($1)
+        }
+        return steps * 2 < rest.count && rest.withUnsafeBytes { Randomness.looksRandom($0) }
     }
 
     /// Whether a reference stands in the value: `app-${STAGE}`, `{{ tpl }}`, `$(cat x)`. Its brackets are in pairs, and nothing in
@@ -314,6 +337,11 @@ enum Placeholders {
 
     private static let wordTable = ShortWords(words)
 
+    /// Length of the one of `words`, in lower case, that stands at `index`; 0 if none does.
+    private static func longest(_ words: [StaticString], _ text: Text, _ index: Int) -> Int {
+        words.first { text.hasFolded($0, at: index) }?.utf8CodeUnitCount ?? 0
+    }
+
     /// Whether the value speaks of itself as a stand-in: `your-api-key`, `changeme`, `<token>`, `test_secret_here`.
     static func isStandIn(_ text: Text, _ range: Range<Int>) -> Bool {
         isTemplate(text, range) || isWord(text, range) || speaksOfItself(text, range)
@@ -322,28 +350,25 @@ enum Placeholders {
     /// The part of `isStandIn` that is about words in it.
     static func speaksOfItself(_ text: Text, _ range: Range<Int>) -> Bool {
         for i in range {
-            let found =
+            let length =
                 switch text[i] | 0x20 {
                 case UInt8(ascii: "y"):
-                    text.hasFolded("your_", at: i) || text.hasFolded("your-", at: i) || text.hasFolded("yourapi", at: i)
-                        || text.hasFolded("yourtoken", at: i) || text.hasFolded("yoursecret", at: i)
-                        || text.hasFolded("yourpass", at: i)
-                case UInt8(ascii: "c"):
-                    text.hasFolded("changeme", at: i) || text.hasFolded("change_me", at: i)
-                        || text.hasFolded("change-me", at: i)
-                case UInt8(ascii: "p"): text.hasFolded("placeholder", at: i)
-                case UInt8(ascii: "e"): text.hasFolded("example", at: i)
-                case UInt8(ascii: "i"): text.hasFolded("insert_", at: i) || text.hasFolded("insert-", at: i)
-                case UInt8(ascii: "r"):
-                    text.hasFolded("replace_", at: i) || text.hasFolded("replace-", at: i)
-                        || text.hasFolded("replaceme", at: i)
-                case UInt8(ascii: "h"): text.hasFolded("here", at: i) && i > range.lowerBound && !text[i - 1].isAlnum
-                case UInt8(ascii: "d"): text.hasFolded("dummy", at: i)
-                case UInt8(ascii: "x"): text.hasFolded("xxxx", at: i)
-                case UInt8(ascii: "t"): text.hasFolded("todo", at: i)
-                default: false
+                    longest(["your_", "your-", "yourapi", "yourtoken", "yoursecret", "yourpass"], text, i)
+                case UInt8(ascii: "c"): longest(["changeme", "change_me", "change-me"], text, i)
+                case UInt8(ascii: "p"): longest(["placeholder"], text, i)
+                case UInt8(ascii: "e"): longest(["example"], text, i)
+                case UInt8(ascii: "i"): longest(["insert_", "insert-"], text, i)
+                case UInt8(ascii: "r"): longest(["replace_", "replace-", "replaceme"], text, i)
+                case UInt8(ascii: "h"): i > range.lowerBound && !text[i - 1].isAlnum ? longest(["here"], text, i) : 0
+                case UInt8(ascii: "d"): longest(["dummy"], text, i)
+                case UInt8(ascii: "x"): longest(["xxxx"], text, i)
+                case UInt8(ascii: "t"): longest(["todo"], text, i)
+                default: 0
                 }
-            if found { return true }
+            guard length > 0 else { continue }
+            var end = i + length
+            while end < range.upperBound, text[end] == text[end - 1] { end += 1 }
+            if !holdsSecret(text, range, beside: i..<min(end, range.upperBound)) { return true }
         }
         return false
     }
