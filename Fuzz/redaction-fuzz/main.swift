@@ -24,6 +24,7 @@ func check(_ seeds: Range<UInt64>, _ properties: [RedactionFuzz.Property]) {
             seed: seed, setting: settings.first, properties: properties.isEmpty ? all : properties)
         {
             print(failure)
+            fflush(nil)
             counts[failure.property, default: 0] += 1
         }
     }
@@ -36,14 +37,14 @@ func trace(_ redactor: Redactor) {
     while case let count = read(0, &room, room.count), count > 0 { text += room[..<count] }
     var stream = redactor.makeStream()
     var sink = MemorySink()
-    for byte in text {
+    for index in text.indices {
         let before = sink.bytes.count
-        withUnsafeBytes(of: byte) { stream.write($0, to: &sink) }
-        print(show([byte]), "→", show(Array(sink.bytes[before...])))
+        text[index...index].withUnsafeBytes { stream.write($0, to: &sink) }
+        print(show([text[index]]), "→", show(Array(sink.bytes.dropFirst(before))))
     }
     let before = sink.bytes.count
     stream.finish(to: &sink)
-    print("end →", show(Array(sink.bytes[before...])))
+    print("end →", show(Array(sink.bytes.dropFirst(before))))
     let whole = redactor.redact(text)
     print("byte by byte", show(sink.bytes, limit: 4000))
     print("whole       ", show(whole, limit: 4000))

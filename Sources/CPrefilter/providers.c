@@ -221,6 +221,10 @@ int pm_find_provider(const pm_tables *tables, const uint8_t *text, size_t count,
 enum { LOOKED_AT = 64 };
 
 int pm_screen_provider(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to) {
+    // Two dots end a value.
+    for (const uint8_t *dot = memchr(text + start, '.', end - start); dot; dot = memchr(dot + 1, '.', (size_t)(text + end - dot - 1))) {
+        if (dot + 1 < text + end && dot[1] == '.') return 1;
+    }
     size_t unit = pm_unit_start(text, to, start, end);
     pm_provider_match found;
     if (end - unit < PM_MINIMUM_RUN) return 0;

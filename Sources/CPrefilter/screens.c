@@ -267,6 +267,11 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
     case '%': found = i + 1 >= to || text[i + 1] == '3'; break;
     case '\n': found = is_closed ? 0 : value_follows(text, i, limit, to); break;
     default:
+        // A colour in a string.
+        if (text[i] == '\\' && (i + 1 >= to || memchr("ux0e", text[i + 1], 4))) {
+            found = 1;
+            break;
+        }
         if (!has_blank) return 0;
         switch (text[i]) {
         case 'i': case 'I': found = i + 1 >= to || pm_lower(text[i + 1]) == 's'; break;
@@ -287,10 +292,10 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
 // MARK: Other words
 
 /// `url` (Detectors/URLs.swift): whether a password can stand in the authority after the `://` at `at`.
-static int url(const uint8_t *text, size_t at, size_t to) {
+static int url(const pm_tables *tables, const uint8_t *text, size_t at, size_t to) {
     if (at == 0 || !is(text[at - 1], PM_IS_ALNUM)) return 0;
     size_t start = at + 3;
-    size_t limit = to - start > 1024 ? start + 1024 : to;
+    size_t limit = to - start > tables->authority ? start + tables->authority : to;
     size_t colon = 0;
     for (size_t i = start; i < limit; i++) {
         uint8_t c = text[i];
@@ -362,7 +367,7 @@ uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t 
         int found;
         switch (fragment->screens[i]) {
         case PM_SCREEN_ASSIGNMENT: found = assignment(tables, text, at, to, fragment, name); break;
-        case PM_SCREEN_URL: found = url(text, at, to); break;
+        case PM_SCREEN_URL: found = url(tables, text, at, to); break;
         case PM_SCREEN_KEY_BLOCK: found = key_block(text, at); break;
         case PM_SCREEN_AUTHORIZATION: found = at + 13 > to || has_folded(text, at, to, "authorization"); break;
         case PM_SCREEN_BEARER: found = bearer(text, at, to); break;
@@ -434,7 +439,7 @@ int pm_screen_escape(const uint8_t *text, size_t at, size_t to) {
     case '%': return hexadecimal(text, at + 1, to, 2);
     case '\\': return backslash(text, at, to);
     case '&': return entity(text, at, to);
-    case 0x1b: return at > 0 && pm_is_token(text[at - 1]) && (to - at < 2 || text[at + 1] == '[');
+    case 0x1b: return at > 0 && (pm_is_token(text[at - 1]) || text[at - 1] >= 0x80) && (to - at < 2 || text[at + 1] == '[');
     default: return wide(text, at, to);
     }
 }

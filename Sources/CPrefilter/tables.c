@@ -117,7 +117,13 @@ __attribute__((constructor)) static void fill_classes(void) {
     }
 }
 
-pm_tables *pm_tables_create(void) { return calloc(1, sizeof(pm_tables)); }
+pm_tables *pm_tables_create(void) {
+    pm_tables *tables = calloc(1, sizeof(pm_tables));
+    if (tables) tables->authority = 1024;
+    return tables;
+}
+
+void pm_tables_set_authority(pm_tables *tables, uint32_t bytes) { tables->authority = bytes; }
 
 void pm_tables_destroy(pm_tables *tables) {
     if (tables == NULL) return;

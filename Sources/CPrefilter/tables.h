@@ -165,6 +165,9 @@ typedef struct pm_provider_word {
 } pm_provider_word;
 
 struct pm_tables {
+    /// Bytes of a URL's authority that are looked at; what is longer is the detector's to decide.
+    uint32_t authority;
+
     /// Which buckets a byte of a fragment's position belongs to; one bit a bucket. By low and high half of the byte, and by the
     /// byte without its highest bit.
     uint8_t low[PM_BUCKET_SETS][PM_POSITIONS][16];

@@ -13,6 +13,7 @@ public final class Pattern: @unchecked Sendable {
     // and safe to share (pcre2api, "Multithreading").
     private let code: OpaquePointer
     private let hasJIT: Bool
+    private let hasLimit: Bool
 
     /// Number of capture groups; 0 if the pattern has none.
     public let groupCount: Int
@@ -23,6 +24,8 @@ public final class Pattern: @unchecked Sendable {
         public init(rawValue: Int) { self.rawValue = rawValue }
         /// Prepare for `PartialMode.hard`.
         public static let partial = Options(rawValue: 2)
+        /// `^` and `$` stand at the ends of each line, and a search may end before the text does.
+        public static let lines = Options(rawValue: 1)
         /// Check the pattern only: no JIT.
         public static let checkOnly = Options(rawValue: 4)
     }
@@ -31,7 +34,8 @@ public final class Pattern: @unchecked Sendable {
     ///
     /// - Throws: `PatternError` with PCRE2's own message and the byte offset in `source`.
     public init(_ source: String, options: Options = []) throws(PatternError) {
-        let flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
+        var flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
+        if options.contains(.lines) { flags |= UInt32(PCRE2_MULTILINE) | PCRE2_USE_OFFSET_LIMIT }
         var number: Int32 = 0
         var offset = 0
         var text = source
@@ -53,6 +57,7 @@ public final class Pattern: @unchecked Sendable {
             hasJIT = pcre2_jit_compile_8(compiled, jit) == 0
         }
         groupCount = Int(groups)
+        hasLimit = options.contains(.lines)
         code = compiled
     }
 
@@ -78,14 +83,21 @@ public final class Pattern: @unchecked Sendable {
 
     /// Searches `text` from `start` on; bytes before `start` are visible to look-behind.
     ///
+    /// With `Options.lines`, a match that begins after `last` is not looked for, and `endsLine` says whether a line ends
+    /// where the text does.
+    ///
     /// On `.match`, `scratch` holds the spans until its next use.
     /// Complexity: bounded by the match limit of `scratch`.
     public func firstMatch(
-        in text: UnsafeRawBufferPointer, from start: Int, partial: PartialMode = .none,
-        scratch: borrowing MatchScratch
+        in text: UnsafeRawBufferPointer, from start: Int, last: Int? = nil, partial: PartialMode = .none,
+        endsLine: Bool = true, scratch: borrowing MatchScratch
     ) -> Outcome {
         precondition(start >= 0 && start <= text.count, "the start of a search lies inside its text")
-        let flags: UInt32 = partial == .hard ? UInt32(PCRE2_PARTIAL_HARD) : 0
+        var flags: UInt32 = partial == .hard ? UInt32(PCRE2_PARTIAL_HARD) : 0
+        if !endsLine { flags |= UInt32(PCRE2_NOTEOL) }
+        // PCRE2_UNSET is ~0.
+        if hasLimit { pcre2_set_offset_limit_8(scratch.context, last ?? -1) }
+        defer { if hasLimit { pcre2_set_offset_limit_8(scratch.context, -1) } }
         // Memory: `text` outlives the call; an empty buffer gets a valid pointer and length 0.
         let base = text.baseAddress.map { $0.assumingMemoryBound(to: UInt8.self) } ?? scratch.emptyText
         let status =

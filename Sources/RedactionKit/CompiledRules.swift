@@ -127,7 +127,8 @@ final class CompiledRules: Sendable {
         deinit { pm_tables_destroy(pointer) }
     }
 
-    init(_ set: RuleSet) throws(RedactionError) {
+    /// `limits`: those that screens must know, so that they let through what a detector decides on because it is over-long.
+    init(_ set: RuleSet, limits: Limits) throws(RedactionError) {
         let rules = set.rules
         self.rules = rules
         traits = rules.map {
@@ -163,6 +164,7 @@ final class CompiledRules: Sendable {
 
         // Anchors.
         let tables = TablesBox()
+        pm_tables_set_authority(tables.pointer, UInt32(clamping: limits.authority))
         var anchors: [Anchor] = []
         var heads = Array(repeating: Int32(-1), count: Self.anchorSlots)
         var contexts: [(literal: [UInt8], rule: Int)] = []
@@ -413,7 +415,7 @@ final class CompiledRules: Sendable {
     func pattern(of rule: Int) -> Result<Pattern, PatternError> {
         patterns.withLock { patterns in
             if let known = patterns[rule] { return known }
-            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial] : []
+            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial, .lines] : []
             let result: Result<Pattern, PatternError>
             do throws(PatternError) {
                 result = .success(try Pattern(rules[rule].regex ?? "", options: options))
@@ -436,6 +438,8 @@ final class CompiledAllowlists: Sendable {
         let paths: [Pattern]
     }
     let entries: [Entry]
+    /// Whether one of them looks at the line around a match.
+    let looksAtLine: Bool
 
     /// Nil if the rule has none.
     init?(rule: Rule, global: [Allowlist]) throws(RedactionError) {
@@ -458,6 +462,7 @@ final class CompiledAllowlists: Sendable {
         }
         if entries.isEmpty { return nil }
         self.entries = entries
+        looksAtLine = entries.contains { $0.target == .line && !$0.patterns.isEmpty }
     }
 
     /// Whether a match is allowed to pass.

@@ -12,6 +12,8 @@ extension Scanner {
         let longest = Placeholders.mark.utf8CodeUnitCount - 1
         for length in 1...longest where text.isCut(Placeholders.mark, at: end - length) {
             end -= length
+            // If it is none, its letters may begin something.
+            if length > 1 { pass.holdFrom(end + 1) }
             break
         }
         holdAtom(&pass, before: end)
@@ -30,17 +32,13 @@ extension Scanner {
         let text = Text(base: pass.text.base, count: end)
         if pass.open != nil { return }
         let word = wordStart(text, before: end, floor: pass.pieces.word)
-        var atom = Atom(start: word, end: word, next: word)
-        forEachPiece(word, end, of: .word) { start, _, isCut in
-            if isCut { return true }
-            var next = start
-            while next < end {
-                atom = self.atom(text, at: next, isFinal: false)
-                next = max(atom.next, next + 1)
-            }
-            return false
+        var atom = Atom(at: word)
+        forEachAtom(text, from: word, isFinal: false) {
+            atom = $0
+            return true
         }
         guard atom.end == end else { return }
+        if text.at(atom.begin - 1).isToken { holdRun(&pass, before: end) }
         if let cut = atom.cut, cut == atom.start {
             // A control sequence colours what follows it; any other escape may be the beginning of a token.
             if text[cut] != .escape { pass.holdFrom(cut) }
@@ -51,6 +49,16 @@ extension Scanner {
             // Before its letters beyond ASCII, only a mail address may begin in it, and that is held as one.
             start = atom.lettersEnd
         }
+        if start < end { pass.holdFrom(start) }
+    }
+
+    /// The part of a token run that touches `end`, which may begin before the last piece of its atom.
+    private func holdRun(_ pass: inout Pass, before end: Int) {
+        let text = pass.text
+        var piece = end
+        while piece > pass.pieces.run, text[piece - 1].isToken { piece -= 1 }
+        while let part = runPiece(text, from: piece, to: end, isOpen: true) { piece = part.next }
+        let start = unitStart(text, piece, end)
         if start < end { pass.holdFrom(start) }
     }
 

@@ -195,7 +195,15 @@ extension Scanner {
             var newline = i
             let limit = min(text.count, i + limits.keyLine)
             while newline < limit, text[newline] != .lineFeed { newline += 1 }
-            if newline == text.count, newline < i + limits.keyLine, !pass.isFinal { break }
+            if newline == text.count, !pass.isFinal { break }
+            // An over-long line is looked at in parts; only the last one has a line end.
+            var nextLine = newline
+            if text.at(newline) == .carriageReturn {
+                if newline + 1 == text.count, !pass.isFinal { break }
+                if text.at(newline + 1) == .lineFeed { nextLine += 2 }
+            } else if text.at(newline) == .lineFeed {
+                nextLine += 1
+            }
             let wasPlain = block.column == 0
             let kind = classify(text, i..<newline, &block)
             if wasPlain, block.column > 0 {
@@ -206,10 +214,10 @@ extension Scanner {
             case .material(let range):
                 if block.column > 0 {
                     pass.add(range, rule: rule, confidence: 2, reason: .structure)
-                    spanStart = min(newline + 1, text.count)
+                    spanStart = nextLine
                 }
             case .neutral:
-                if block.column > 0 { spanStart = min(newline + 1, text.count) }
+                if block.column > 0 { spanStart = nextLine }
             case .last(let range):
                 if block.column > 0 {
                     pass.add(range, rule: rule, confidence: 2, reason: .structure)
@@ -226,7 +234,7 @@ extension Scanner {
                 }
                 return (i, false)
             }
-            i = min(newline + 1, text.count)
+            i = nextLine
         }
         if block.column == 0 { i = beforeLineEnd(i) }
         if block.column == 0 { close(&pass, i) }
@@ -370,6 +378,7 @@ extension Scanner {
             // A line that is longer than the limit ends the block.
             return line.count < limits.keyLine ? classifyPrefixed(text, start..<end, &block) : .foreign
         }
+        let textEnd = end
         while start < end, text[start].isWhitespace || text[start].isQuote || text[start].isOne(of: "+>|#*") {
             start += 1
         }
@@ -396,7 +405,7 @@ extension Scanner {
             return .material(start..<end)
         }
         if block.lines == 0, isHeader(text, start..<end) { return .neutral }
-        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, end, to: end),
+        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, textEnd, to: textEnd),
             run.count >= KeyBlock.fullLine
         {
             // The marker's line had no prefix, the others do.

@@ -341,12 +341,13 @@ struct KnownValueIndex {
         }
     }
 
-    /// Holds the earliest place from which a value may still be completed.
+    /// Holds the earliest place from which a value may still be completed, or what follows the redaction in which that lies.
     func holdTail(_ pass: inout Pass) {
         let text = pass.text
         guard longest > 0, text.count > 0 else { return }
         assert(isSorted, "prepare() follows the last add()")
-        var i = max(pass.lower, text.count - longest)
+        // An occurrence that began inside the last redaction continues it.
+        var i = max(pass.continuesRedaction ? 0 : pass.lower, text.count - longest)
         let end = min(text.count, pass.hold)
         while i < end {
             // Where four bytes are there, a value without a line end in its first bytes begins with them.

@@ -13,6 +13,11 @@ struct Pass {
     var spans: [Span] = []
     /// Bytes from here on may still turn out to be inside a secret.
     var hold: Int
+    /// `listStart` of the pass before.
+    let openList: Int
+    /// First byte of what announces a list of secrets that goes on at the end of the text: the next pass looks at it again,
+    /// however far back it stands.
+    private(set) var listStart = Int.max
     /// End of the last word whose atoms were decoded.
     var wordEnd = 0
     /// End of the last UTF-16 text.
@@ -40,13 +45,14 @@ struct Pass {
 
     init(
         text: Text, lower: Int = 0, isFinal: Bool = true, depth: Int = 0, pieces: Pieces = Pieces(),
-        placeholderBytes: [Bool]
+        openList: Int = .max, placeholderBytes: [Bool]
     ) {
         self.text = text
         self.lower = lower
         self.isFinal = isFinal
         self.depth = depth
         self.pieces = pieces
+        self.openList = openList
         self.placeholderBytes = placeholderBytes
         hold = text.count
     }
@@ -76,11 +82,17 @@ struct Pass {
         return false
     }
 
-    /// Whether a placeholder ends right before `index`.
+    /// Whether a placeholder ends right before `index`, or before the control sequences there: those of a secret stand behind
+    /// its placeholder.
     @inline(__always)
     func followsPlaceholder(_ index: Int) -> Bool {
-        text.at(index - 1) == UInt8(ascii: "]") && isInsidePlaceholder(index - 1)
+        var end = index
+        while let start = text.sequenceStart(before: end), index - start < Self.maximumSequences { end = start }
+        return text.at(end - 1) == UInt8(ascii: "]") && isInsidePlaceholder(end - 1)
     }
+
+    /// Bytes of control sequences behind a placeholder that are passed over.
+    private static let maximumSequences = 1024
 
     /// Whether a placeholder stands right before or right behind `range`.
     @inline(__always)
@@ -109,12 +121,15 @@ struct Pass {
     /// nor across it.
     mutating func addRest(_ range: Range<Int>, rule: Int, of construct: OpenConstruct) {
         add(range, rule: rule, confidence: 0, reason: .limit)
-        if case .value = construct {
+        if case .value = construct, range.upperBound > blockEnd {
             (blockStart, blockEnd) = (range.lowerBound, range.upperBound)
             pieces = Pieces(at: range.upperBound)
         }
         if !isComplete(at: range.upperBound) { open(construct, range) }
     }
+
+    /// Remembers that a list of secrets, announced at `index`, goes on at the end of the text.
+    mutating func reopenList(at index: Int) { listStart = min(listStart, index) }
 
     /// Remembers that `construct` is open, with the bytes that are known to belong to it.
     mutating func open(_ construct: OpenConstruct, _ range: Range<Int>) {

@@ -27,10 +27,14 @@ public struct RedactionStream: ~Copyable {
     private var released = 0
     /// Where the pieces begin of over-long stretches that cross `released`.
     private var pieces = Pieces()
+    /// Where a list of secrets begins that has not ended; see `Pass.listStart`.
+    private var openList = Int.max
     private let placeholderBytes: [Bool]
     /// What was open at the end of the last pass, and the offset in the stream of the first byte that it has not seen.
     private var open: OpenConstruct?
     private var openFrom: UInt64 = 0
+    /// The last block of `Pass`, as offsets in the stream.
+    private var block: Range<UInt64> = 0..<0
     /// Offset in the stream after the last redacted byte; a match that overlaps it continues that redaction.
     private var redactedTo: UInt64 = .max
     private var placeholders: [Int: [UInt8]] = [:]
@@ -138,13 +142,16 @@ public struct RedactionStream: ~Copyable {
     /// Moves what is still needed to the front.
     private mutating func discard() {
         let seen = open == nil ? released : Int(openFrom - origin)
-        let from = max(0, min(released, pieces.first, seen) - kept)
+        // A known value that began inside the last redaction may continue it.
+        let overlap = origin + UInt64(released) == redactedTo ? scanner.knownValues?.longest ?? 0 : 0
+        let from = max(0, min(released, pieces.first, seen, openList) - max(kept, overlap))
         guard from > 0 else { return }
         if redactor.options.countsLines { countLines(upTo: from) }
         memmove(storage, storage + from, count - from)
         count -= from
         released -= from
         pieces = pieces.moved(by: from)
+        if openList != .max { openList -= from }
         origin += UInt64(from)
     }
 
@@ -163,7 +170,12 @@ public struct RedactionStream: ~Copyable {
     private mutating func process(isFinal: Bool, to sink: inout some RedactionSink) {
         let text = Text(base: UnsafePointer(storage.assumingMemoryBound(to: UInt8.self)), count: count)
         var first = newPass(text, isFinal)
-        if let construct = open, !resume(construct, &first, to: &sink) { return }
+        if let construct = open, !resume(construct, &first, to: &sink) {
+            if case .stretch = construct { return }
+            let start = origin + UInt64(first.blockStart)
+            block = start..<max(start, origin + UInt64(released))
+            return
+        }
         var pass = newPass(text, isFinal)
         pass.inherit(first)
         pass.continuesRedaction = origin + UInt64(released) == redactedTo
@@ -183,8 +195,14 @@ public struct RedactionStream: ~Copyable {
                 hold = openEnd
             }
         }
+        openList = isFinal ? .max : pass.listStart
         released = emit(&pass.spans, text, upTo: hold, to: &sink)
-        pieces = scanner.pieces(text, across: released, after: pieces)
+        pieces = scanner.pieces(pass, across: released, after: pieces)
+        // As far as it has been redacted.
+        let blockEnd = min(pass.blockEnd, released)
+        block =
+            pass.blockStart < blockEnd
+            ? (origin + UInt64(pass.blockStart))..<(origin + UInt64(blockEnd)) : 0..<0
         open = nil
         guard let opening else { return }
         if case .key(var block, let rule) = opening.construct, !opening.construct.grows {
@@ -203,7 +221,14 @@ public struct RedactionStream: ~Copyable {
     }
 
     private func newPass(_ text: Text, _ isFinal: Bool) -> Pass {
-        Pass(text: text, lower: released, isFinal: isFinal, pieces: pieces, placeholderBytes: placeholderBytes)
+        var pass = Pass(
+            text: text, lower: released, isFinal: isFinal, pieces: pieces, openList: openList,
+            placeholderBytes: placeholderBytes)
+        if block.upperBound > origin {
+            pass.blockStart = Int(max(block.lowerBound, origin) - origin)
+            pass.blockEnd = Int(block.upperBound - origin)
+        }
+        return pass
     }
 
     /// `end`, or where a control sequence begins that the text cuts off there.
@@ -225,11 +250,14 @@ public struct RedactionStream: ~Copyable {
     ) -> Bool {
         let text = pass.text
         var i = Int(openFrom - origin)
+        /// Where the block began that goes on.
+        let blockStart = pass.blockEnd > 0 ? pass.blockStart : released
         switch construct {
         case .stretch(let kind, _):
             while i < text.count, scanner.continues(text, i, kind) { i += 1 }
         case .value(_, let quote):
             while i < text.count, !scanner.endsValue(text[i], quote: quote) { i += 1 }
+            (pass.blockStart, pass.blockEnd) = (blockStart, i)
         case .key(var block, let rule):
             let wasInline = block.isInline
             let outcome = scanner.advance(&block, &pass, from: i, spanStart: i, rule: rule)
@@ -271,12 +299,12 @@ public struct RedactionStream: ~Copyable {
                 open = .key(block, rule: rule)
                 return false
             }
-            (pass.blockStart, pass.blockEnd) = (released, i)
+            (pass.blockStart, pass.blockEnd) = (blockStart, i)
         }
         let isWhole = i == text.count && !pass.isFinal
         swallow(to: withoutCutSequence(text, i, pass.isFinal), text, to: &sink)
         if case .stretch = construct {
-            pieces = scanner.pieces(text, across: released, after: pieces)
+            pieces = scanner.pieces(pass, across: released, after: pieces)
         } else {
             pieces = Pieces(at: released)
         }

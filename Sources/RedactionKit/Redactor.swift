@@ -22,7 +22,7 @@ public final class Redactor: Sendable {
         } catch {
             throw RedactionError(.unknownName, rule: nil, error.description)
         }
-        rules = try CompiledRules(set)
+        rules = try CompiledRules(set, limits: options.limits)
         for rule in rules.lineRules {
             warnings.append(
                 "rule \"\(rules.rules[rule].id)\" has no keyword of 3 bytes or more and is searched for in every line, which is slow"

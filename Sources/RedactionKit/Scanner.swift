@@ -30,8 +30,8 @@ final class Scanner {
     private var tried: [Int] = []
     /// The rule of a token that fills a piece of an over-long run to its end.
     var cutRule: Int?
-    /// For each rule with a pattern: no match begins before this offset of the current text.
-    var searchedTo: [Int: Int] = [:]
+    /// For each user's rule: offsets of the current text at which none of its matches begins.
+    var unmatched: [Int: Range<Int>] = [:]
 
     /// Takes the place of the prefilter, in tests; see `ReferenceScanner`.
     var examiner: ((Scanner, inout Pass) -> Void)?
@@ -62,13 +62,13 @@ final class Scanner {
     func scan(_ pass: inout Pass) {
         let text = pass.text
         if text.count == 0 { return }
-        if pass.depth == 0 { searchedTo.removeAll(keepingCapacity: true) }
+        if pass.depth == 0 { unmatched.removeAll(keepingCapacity: true) }
         if let examiner { return examiner(self, &pass) }
         while candidateBuffers.count <= pass.depth {
             candidateBuffers.append(.allocate(capacity: Self.candidateCapacity))
         }
         let candidates = candidateBuffers[pass.depth]
-        var from = max(0, pass.lower - limits.context)
+        var from = max(0, min(pass.lower - limits.context, pass.openList))
         while from < text.count {
             var next = 0
             let count = pm_scan(
@@ -163,33 +163,48 @@ final class Scanner {
         if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
 
         var piece = start
-        while end - piece > limits.run {
-            let pieceEnd = piece + limits.run
-            unit(&pass, piece, pieceEnd, flags: flags, isCut: true)
-            if let rule = cutRule {
+        // `holdTail` holds what is not decided.
+        while piece < end, let part = runPiece(text, from: piece, to: end, isOpen: !pass.isComplete(at: end)) {
+            unit(&pass, piece, part.end, flags: flags, isCut: part.isCut)
+            if part.isCut, let rule = cutRule {
                 // The token fills the piece: the rest of the run belongs to it.
                 cutRule = nil
-                pass.addRest((pieceEnd - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
-                return
+                return pass.addRest((part.end - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
             }
-            piece += limits.run - limits.overlap
+            piece = part.next
         }
-        // Two dots end a run even if more of it may come, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
-        var from = piece
-        if flags & UInt8(PM_RUN_ALL.rawValue) != 0 {
-            var i = piece
-            while i + 1 < end {
-                if text[i] == UInt8(ascii: "."), text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, from, i) {
-                    unit(&pass, from, i, flags: flags, isCut: false)
-                    while i < end, text[i] == UInt8(ascii: ".") { i += 1 }
-                    from = i
-                    continue
-                }
-                i += 1
+    }
+
+    /// A part of a run that is looked at as one: up to two dots, or to the limit.
+    ///
+    /// Two dots end it even if more of the run may come, unless it holds the beginning of a JWT: its payload may be empty
+    /// (RFC 7515, appendix F). Nil if its end is not known: the run `isOpen`.
+    func runPiece(
+        _ text: Text, from piece: Int, to end: Int, isOpen: Bool
+    ) -> (end: Int, next: Int, isCut: Bool)? {
+        let full = piece + limits.run
+        var i = piece
+        while i + 1 < end, i <= full {
+            if text[i] == UInt8(ascii: "."), text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, piece, i) {
+                var next = i
+                while next < end, text[next] == UInt8(ascii: ".") { next += 1 }
+                return (i, next, false)
             }
+            i += 1
         }
-        guard pass.isComplete(at: end) else { return }  // `holdTail` holds it.
-        unit(&pass, from, end, flags: flags, isCut: false)
+        if end > full {
+            // A dot at the limit may be the first of two.
+            if isOpen, full + 1 == end, text[full] == UInt8(ascii: ".") { return nil }
+            return (full, full - limits.overlap, true)
+        }
+        return isOpen ? nil : (end, end, false)
+    }
+
+    /// Whether a part of a run that begins at `index` is not its beginning, nor what follows two dots: nothing may begin there
+    /// that must not stand right behind a letter or digit.
+    func isMidRun(_ text: Text, _ index: Int) -> Bool {
+        let dot = UInt8(ascii: ".")
+        return index > 0 && text[index - 1].isToken && !(text[index - 1] == dot && text.at(index - 2) == dot)
     }
 
     /// An anchor that may stand anywhere in a token: examines the whole run around it.
@@ -218,6 +233,7 @@ final class Scanner {
         let text = pass.text
         let start = unitStart(text, runStart, end)
         guard end - start >= Int(PM_MINIMUM_RUN) else { return }
+        let isMid = isMidRun(text, runStart)
         if flags & UInt8(PM_RUN_ANCHOR.rawValue) != 0 {
             tried.removeAll(keepingCapacity: true)
             let checksInner = flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors
@@ -228,7 +244,7 @@ final class Scanner {
                 guard i < end else { break }
                 var jwtFound = false
                 rules.forEachAnchor(in: text, at: i, until: end) { anchor in
-                    if !anchor.isInner, !isBoundary(text, i, start) { return }
+                    if !anchor.isInner, !isBoundary(text, i, isMid ? nil : start) { return }
                     if anchor.rule == rules.jwt {
                         jwtFound = i >= jwtEnd
                     } else if !tried.contains(anchor.rule) {
@@ -239,28 +255,31 @@ final class Scanner {
                 if jwtFound { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
                 i += 1
             }
-            for rule in tried { token(&pass, rule: rule, start, end, isCut: isCut) }
+            for rule in tried { token(&pass, rule: rule, start, end, isMid: isMid, isCut: isCut) }
         }
         if flags & UInt8(PM_RUN_CONTEXT.rawValue) != 0, start > 0, pm_ends_context(text[start - 1]) != 0,
             !rules.contextRules.isEmpty
         {
-            contextTokens(&pass, start, end, isCut: isCut)
+            contextTokens(&pass, start, end, isMid: isMid, isCut: isCut)
         }
         if pass.depth <= limits.nesting {
             if flags & UInt8(PM_RUN_BASE64_TEXT.rawValue) != 0 { base64(&pass, start, end) }
             if flags & UInt8(PM_RUN_HEX_TEXT.rawValue) != 0 { hexadecimal(&pass, start, end) }
         }
-        if flags & UInt8(PM_RUN_PROVIDER.rawValue) != 0, rules.hasProviders, !isCut { providerToken(&pass, start, end) }
+        if flags & UInt8(PM_RUN_PROVIDER.rawValue) != 0, rules.hasProviders, !isCut {
+            providerToken(&pass, start, end, isMid: isMid)
+        }
     }
 
-    /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape.
+    /// Whether a token may begin at `index`: nothing alphanumeric before it, but for the tail of an escape, which ends at
+    /// `unitStart`.
     @inline(__always)
-    func isBoundary(_ text: Text, _ index: Int, _ unitStart: Int) -> Bool {
+    func isBoundary(_ text: Text, _ index: Int, _ unitStart: Int?) -> Bool {
         index == unitStart || !text[index - 1].isAlnum
     }
 
     /// Every match of a token rule in a unit.
-    private func token(_ pass: inout Pass, rule: Int, _ start: Int, _ end: Int, isCut: Bool) {
+    private func token(_ pass: inout Pass, rule: Int, _ start: Int, _ end: Int, isMid: Bool, isCut: Bool) {
         guard let pattern = pattern(of: rule) else { return }
         let text = pass.text
         let base = max(0, start - 64)
@@ -276,14 +295,12 @@ final class Scanner {
                 }
                 let secret = secretSpan(rule, whole, groups: pattern.groupCount)
                 let lower = base + whole.lowerBound
-                guard isBoundary(text, lower, start) else {
+                guard isBoundary(text, lower, isMid ? nil : start) else {
                     from = whole.lowerBound + 1
                     continue
                 }
                 let range = (base + secret.lowerBound)..<(base + secret.upperBound)
-                let line =
-                    text.lineStart(
-                        before: rules.allowlists[rule] == nil ? 0 : lower, limit: 512)..<min(text.count, end + 512)
+                guard let line = line(pass, rule, around: lower..<end) else { return pass.holdFrom(start) }
                 if accept(&pass, rule: rule, secret: range, match: lower..<(base + whole.upperBound), line: line) {
                     if isCut, range.upperBound == end { cutRule = rule }
                     from = whole.upperBound
@@ -298,6 +315,20 @@ final class Scanner {
             }
         }
     }
+
+    /// The line around a match, as far as a rule's allowlists look at it; nil if its end has not been seen.
+    func line(_ pass: Pass, _ rule: Int, around match: Range<Int>) -> Range<Int>? {
+        guard let lists = rules.allowlists[rule], lists.looksAtLine else { return match }
+        let text = pass.text
+        var end = match.upperBound
+        let limit = end + Self.maximumLine
+        while end < text.count, end < limit, text[end] != .lineFeed { end += 1 }
+        if end == text.count, end < limit, !pass.isFinal { return nil }
+        return text.lineStart(before: match.lowerBound, limit: Self.maximumLine)..<end
+    }
+
+    /// Bytes of a line before and after a match that its allowlists look at.
+    private static let maximumLine = 512
 
     func secretSpan(_ rule: Int, _ whole: Range<Int>, groups: Int) -> Range<Int> {
         let wanted = rules.traits[rule].secretGroup
@@ -341,7 +372,7 @@ final class Scanner {
     }
 
     /// Rules for tokens that follow a literal and carry none.
-    private func contextTokens(_ pass: inout Pass, _ start: Int, _ end: Int, isCut: Bool) {
+    private func contextTokens(_ pass: inout Pass, _ start: Int, _ end: Int, isMid: Bool, isCut: Bool) {
         let text = pass.text
         let floor = max(text.lineStart(before: start, limit: 64), 0)
         var done: [Int] = []
@@ -352,7 +383,7 @@ final class Scanner {
                 while k < length, i + k < start, text[i + k] == entry.literal[k] { k += 1 }
                 guard k == length else { continue }
                 done.append(entry.rule)
-                token(&pass, rule: entry.rule, start, end, isCut: isCut)
+                token(&pass, rule: entry.rule, start, end, isMid: isMid, isCut: isCut)
             }
         }
     }

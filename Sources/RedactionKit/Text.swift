@@ -81,6 +81,19 @@ struct Text {
         return nil
     }
 
+    /// Longest control sequence that is read, in bytes.
+    static let maximumSequence = 32
+
+    /// Where the control sequence begins that ends right before `index`, or nil: ESC `[`, parameters, a final byte (ECMA-48, 5.4).
+    func sequenceStart(before index: Int) -> Int? {
+        guard at(index - 1) >= 0x40, at(index - 1) < 0x7f else { return nil }
+        var i = index - 1
+        let floor = max(0, index - Self.maximumSequence)
+        while i > floor, base[i - 1] >= 0x20, base[i - 1] < 0x40 { i -= 1 }
+        guard i > 1, base[i - 1] == UInt8(ascii: "["), base[i - 2] == .escape else { return nil }
+        return i - 2
+    }
+
     /// Offset right after the line feed before `index`, looking back at most `limit` bytes.
     func lineStart(before index: Int, limit: Int) -> Int {
         var i = index

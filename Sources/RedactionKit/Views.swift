@@ -45,7 +45,9 @@ extension Scanner {
     @discardableResult
     private func scanView(_ view: borrowing View, _ pass: inout Pass, reason: Reason, clip: Int = 0) -> Int? {
         guard view.bytes.count >= Self.minimumView else { return nil }
-        let saved = searchedTo
+        let saved = (unmatched, cutRule)
+        unmatched.removeAll()
+        cutRule = nil
         var last: Int?
         view.bytes.withUnsafeBufferPointer { bytes in
             var inner = pass.inner(Text(base: bytes.baseAddress!, count: bytes.count))
@@ -59,7 +61,7 @@ extension Scanner {
                     reason: span.reason == .checksum ? .checksum : reason)
             }
         }
-        searchedTo = saved
+        (unmatched, cutRule) = saved
         return last
     }
 
@@ -79,48 +81,42 @@ extension Scanner {
         if end <= pass.lower, end < text.count { return }
         var start = wordStart(text, before: index, floor: pass.pieces.word)
         if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
-        forEachPiece(start, end, of: .word) { from, to, isCut in
-            if let rule = atoms(&pass, from, to, isCut: isCut) {
-                pass.addRest((to - 1)..<end, rule: rule, of: .stretch(.word, rule: rule))
-                return false
-            }
-            return true
+        let isFinal = pass.isComplete(at: end)
+        let word = Text(base: text.base, count: end)
+        var follows = start == pass.pieces.word && pass.pieces.followsPlaceholder
+        var isPiece = follows
+        forEachAtom(word, from: start, isFinal: isFinal) { atom in
+            if !isPiece { follows = pass.followsPlaceholder(atom.start) }
+            isPiece = atom.isCut
+            guard atom.hasEscapes, atom.end > pass.lower, atom.isCut || atom.end < end || isFinal, !follows,
+                !pass.touchesPlaceholder(atom.start..<atom.end), let rule = decode(atom, word, isFinal, &pass)
+            else { return true }
+            pass.addRest((atom.end - 1)..<end, rule: rule, of: .stretch(.word, rule: rule))
+            return false
         }
     }
 
-    /// Decodes the atoms of a piece of a word. Returns the rule of a secret that fills a piece to its end.
-    private func atoms(_ pass: inout Pass, _ start: Int, _ end: Int, isCut: Bool) -> Int? {
-        let isFinal = isCut || pass.isComplete(at: end)
-        let text = Text(base: pass.text.base, count: end)
-        var i = start
-        while i < end {
-            let atom = atom(text, at: i, isFinal: isFinal)
-            i = max(atom.next, i + 1)
-            guard atom.hasEscapes, atom.end > pass.lower, atom.end < end || isFinal,
-                !pass.touchesPlaceholder(atom.start..<atom.end)
-            else { continue }
-            var view = View()
-            var k = atom.start
-            while k < atom.end {
-                switch element(text, at: k, isFinal: isFinal) {
-                case .plain(let byte):
-                    view.append(byte, k, k + 1)
-                    k += 1
-                case .letter(let length):
-                    for j in 0..<length { view.append(text[k + j], k, k + length) }
-                    k += length
-                case .escaped(let value, let length):
-                    appendUTF8(value, &view, k, k + length)
-                    k += length
-                case .sequence(let length): k += length
-                case .incomplete, .delimiter: k = atom.end
-                }
+    /// Scans what an atom stands for. Returns the rule of a secret that fills a piece of an over-long one to its end.
+    private func decode(_ atom: Atom, _ text: Text, _ isFinal: Bool, _ pass: inout Pass) -> Int? {
+        var view = View()
+        var k = atom.start
+        while k < atom.end {
+            switch element(text, at: k, isFinal: isFinal) {
+            case .plain(let byte):
+                view.append(byte, k, k + 1)
+                k += 1
+            case .letter(let length):
+                for j in 0..<length { view.append(text[k + j], k, k + length) }
+                k += length
+            case .escaped(let value, let length):
+                appendUTF8(value, &view, k, k + length)
+                k += length
+            case .sequence(let length): k += length
+            case .incomplete, .delimiter: k = atom.end
             }
-            let last = scanView(
-                view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end))
-            if isCut, atom.end == end, let last { return last }
         }
-        return nil
+        let last = scanView(view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end))
+        return atom.isCut ? last : nil
     }
 
     private func appendUTF8(_ value: UInt32, _ view: inout View, _ start: Int, _ end: Int) {
@@ -210,10 +206,11 @@ extension Scanner {
         while end < text.count, alternates(text, end - 1, end) { end += 1 }
         pass.wideEnd = end
         if end <= pass.lower, end < text.count { return }
-        guard end - start >= 2 * Self.minimumWide, !isPlaceholderEdge(pass, start, end) else { return }
+        guard end - start >= 2 * Self.minimumWide else { return }
         forEachPiece(start, end, of: .wide) { from, to, isCut in
             // `holdTail` holds what is not complete.
-            guard isCut || pass.isComplete(at: end) && pass.isComplete(at: end - 1) else { return true }
+            guard !isPlaceholderEdge(pass, from, to), isCut || pass.isComplete(at: end) && pass.isComplete(at: end - 1)
+            else { return true }
             // The first NUL of big-endian text stays, and what was released before its NUL came.
             let first = from == start ? wideSecretStart(text, start) : from
             var view = View()
@@ -239,7 +236,13 @@ extension Scanner {
 
     /// Where a secret in UTF-16 text that begins at `start` may begin: not at its first byte, unless a token may.
     func wideSecretStart(_ text: Text, _ start: Int) -> Int {
-        text[start].isToken && !text[start].isLeadingPunctuation ? start : start + 1
+        text[start].isToken && !text[start].isLeadingPunctuation && !endsEscape(text, start) ? start : start + 1
+    }
+
+    /// Whether the byte at `index` is the last of an escaped line end or of a control sequence, which are not held back.
+    private func endsEscape(_ text: Text, _ index: Int) -> Bool {
+        if text.at(index - 1) == .backslash { return "nrt".utf8.contains(text[index]) }
+        return text.sequenceStart(before: index + 1) != nil
     }
 
     /// Whether the stretch takes the bracket of a placeholder for a character of its own, or stands beside one.

@@ -79,9 +79,8 @@ extension Scanner {
     }
 
     /// Longest character reference that is read, in bytes.
-    private static let maximumEntity = 10
-    /// Longest control sequence that is read, in bytes.
-    static let maximumSequence = 32
+    static let maximumEntity = 10
+    static let maximumSequence = Text.maximumSequence
 
     private func unfinished(_ isFinal: Bool) -> Element { isFinal ? .delimiter(length: 1) : .incomplete }
 
@@ -168,27 +167,39 @@ extension Scanner {
 
     // MARK: - Atoms
 
-    /// What may be one token of a word, escapes included.
+    /// What may be one token of a word, escapes included, or a piece of it if it is over-long.
     struct Atom {
+        /// Where it was looked for.
+        let begin: Int
         /// After control sequences, which colour what follows them.
         var start: Int
         var end: Int
-        /// Where the next atom may begin.
+        /// Where the next atom, or the next piece of this one, may begin.
         var next: Int
+        /// It goes on behind `end`.
+        var isCut = false
         /// It holds escapes, or control sequences in its middle.
         var hasEscapes = false
         /// End of its last letter beyond ASCII.
         var lettersEnd = 0
         /// Offset of an escape that the text cuts off.
         var cut: Int?
+
+        init(at index: Int) { (begin, start, end, next) = (index, index, index, index) }
     }
 
-    /// The atom at `start`; it may be empty. `text` ends where the word does, or the piece of it that is looked at.
+    /// The atom at `start`, or its first piece; it may be empty. `text` ends where the word does.
     ///
     /// Two dots end an atom, unless it holds the beginning of a JWT: its payload may be empty (RFC 7515, appendix F).
+    /// Pieces are counted from the atom's own beginning and end between two elements, so that they are the same wherever
+    /// the word begins.
     func atom(_ text: Text, at start: Int, isFinal: Bool) -> Atom {
-        var atom = Atom(start: start, end: start, next: start)
+        var atom = Atom(at: start)
+        /// Where the next piece begins, if this one is cut.
+        var nextPiece: Int?
         while atom.end < text.count {
+            if nextPiece == nil, atom.end - start >= limits.run - limits.overlap { nextPiece = atom.end }
+            let isFull = atom.end - start >= limits.run
             switch element(text, at: atom.end, isFinal: isFinal) {
             case .plain(let byte):
                 if byte == UInt8(ascii: "."), text.at(atom.end + 1) == byte, !holdsJWT(text, atom.start, atom.end) {
@@ -196,14 +207,21 @@ extension Scanner {
                     while atom.next < text.count, text[atom.next] == byte { atom.next += 1 }
                     return atom
                 }
+                if isFull { return cut(atom, nextPiece) }
                 atom.end += 1
+                // Most elements are such bytes.
+                let stop = min(text.count, start + (nextPiece == nil ? limits.run - limits.overlap : limits.run))
+                while atom.end < stop, text[atom.end].isToken, text[atom.end] != UInt8(ascii: ".") { atom.end += 1 }
             case .letter(let length):
+                if isFull { return cut(atom, nextPiece) }
                 atom.end += length
                 atom.lettersEnd = atom.end
             case .escaped(_, let length):
+                if isFull { return cut(atom, nextPiece) }
                 atom.hasEscapes = true
                 atom.end += length
             case .sequence(let length):
+                if isFull { return cut(atom, nextPiece) }
                 if atom.end == atom.start { atom.start += length } else { atom.hasEscapes = true }
                 atom.end += length
             case .incomplete:
@@ -220,6 +238,23 @@ extension Scanner {
         return atom
     }
 
+    private func cut(_ atom: Atom, _ nextPiece: Int?) -> Atom {
+        var atom = atom
+        atom.isCut = true
+        atom.next = nextPiece ?? atom.end
+        return atom
+    }
+
+    /// Calls `body` with each atom from `start` to the end of `text`, over-long ones in pieces, until it returns false.
+    func forEachAtom(_ text: Text, from start: Int, isFinal: Bool, _ body: (Atom) -> Bool) {
+        var next = start
+        while next < text.count {
+            let atom = atom(text, at: next, isFinal: isFinal)
+            guard body(atom) else { return }
+            next = max(atom.next, next + 1)
+        }
+    }
+
     /// The first byte of an atom that a secret may begin with: punctuation that begins none is passed over.
     func secretStart(_ text: Text, _ start: Int, _ end: Int) -> Int {
         var start = start
@@ -230,7 +265,8 @@ extension Scanner {
     // MARK: - Pieces
 
     /// The pieces of the stretches that cross `released`, given those of an earlier place.
-    func pieces(_ text: Text, across released: Int, after earlier: Pieces) -> Pieces {
+    func pieces(_ pass: Pass, across released: Int, after earlier: Pieces) -> Pieces {
+        let text = pass.text
         func start(_ kind: Pieces.Kind, _ floor: Int) -> Int {
             var start = released
             if kind == .wide { start = min(start, text.count - 1) }
@@ -238,10 +274,53 @@ extension Scanner {
             return kind.piece(of: max(start, 0), beyond: released, limits)
         }
         var pieces = Pieces()
-        pieces.run = start(.run, earlier.run)
-        pieces.word = start(.word, earlier.word)
+        pieces.run = runPiece(text, across: released, floor: earlier.run)
+        (pieces.word, pieces.followsPlaceholder) = atomPiece(pass, across: released, after: earlier)
         pieces.wide = start(.wide, earlier.wide)
+        pieces.line = rules.lineRules.isEmpty ? released : start(.line, earlier.line)
         return pieces
+    }
+
+    /// The first part of a run that reaches beyond `released` or may still grow, or where the run begins.
+    private func runPiece(_ text: Text, across released: Int, floor: Int) -> Int {
+        var piece = released
+        while piece > floor, text[piece - 1].isToken { piece -= 1 }
+        guard released - piece > limits.run - limits.overlap else { return piece }
+        var end = released
+        while end < text.count, text[end].isToken { end += 1 }
+        while piece < end, let part = runPiece(text, from: piece, to: end, isOpen: end == text.count),
+            part.end <= released, part.next <= released
+        {
+            // Of dots that may go on, two are kept, which still end what is before them.
+            if part.next == end, !part.isCut { return max(part.end, end - 2) }
+            piece = part.next
+        }
+        return piece
+    }
+
+    /// The first piece of an atom that reaches beyond `released` or may still grow, or else where to begin in its word; and
+    /// whether the atom, of which that is not the first piece, follows a placeholder.
+    private func atomPiece(_ pass: Pass, across released: Int, after earlier: Pieces) -> (start: Int, follows: Bool) {
+        let text = pass.text
+        let start = wordStart(text, before: released, floor: earlier.word)
+        var result = (start: start, follows: start == earlier.word && earlier.followsPlaceholder)
+        guard released - start > limits.run - limits.overlap else { return result }
+        let end = wordEnd(text, after: released)
+        var follows = result.follows
+        var isPiece = follows
+        forEachAtom(Text(base: text.base, count: end), from: start, isFinal: false) { atom in
+            guard atom.begin <= released else { return false }
+            if !isPiece { follows = pass.followsPlaceholder(atom.start) }
+            result = (atom.begin, isPiece && follows)
+            isPiece = atom.isCut
+            guard atom.end <= released, atom.isCut || atom.end < end else { return false }
+            // What ended is not looked at again; of dots that may go on, two are kept, which still end what is before them.
+            if !atom.isCut, atom.next <= released {
+                result = (atom.next < end ? atom.next : max(atom.end, atom.next - 2), false)
+            }
+            return true
+        }
+        return result
     }
 
     /// Whether the byte at `index` belongs to the stretch of the byte before it.
@@ -250,6 +329,7 @@ extension Scanner {
         case .run: text[index].isToken
         case .word: isWordByte(text, at: index)
         case .wide: alternates(text, index - 1, index)
+        case .line: text[index] != .lineFeed
         }
     }
 
@@ -269,14 +349,29 @@ extension Scanner {
 
 /// Where the pieces begin in which over-long stretches are examined.
 ///
-/// A token run, a word and a UTF-16 text of any length are looked at in overlapping pieces that are counted from the
-/// stretch's first byte. These are the first pieces that hold an undecided byte; nothing is followed back beyond them.
+/// A token run, an atom of a word, a UTF-16 text and a line of any length are looked at in overlapping pieces that are counted
+/// from the stretch's first byte. These are the first pieces that hold an undecided byte; nothing is followed back beyond them.
 struct Pieces: Equatable {
     enum Kind {
         case run, word, wide
+        /// A line that users' rules are searched for in.
+        case line
 
-        func size(_ limits: Limits) -> Int { self == .wide ? 2 * limits.run : limits.run }
-        func step(_ limits: Limits) -> Int { size(limits) - (self == .wide ? 2 * limits.overlap : limits.overlap) }
+        func size(_ limits: Limits) -> Int {
+            switch self {
+            case .run, .word: limits.run
+            case .wide: 2 * limits.run
+            case .line: limits.pattern
+            }
+        }
+
+        func step(_ limits: Limits) -> Int {
+            switch self {
+            case .run, .word: limits.run - limits.overlap
+            case .wide: 2 * limits.run - 2 * limits.overlap
+            case .line: max(1, limits.pattern / 2)
+            }
+        }
 
         /// The first piece of the stretch at `start` that reaches beyond `released`.
         func piece(of start: Int, beyond released: Int, _ limits: Limits) -> Int {
@@ -288,16 +383,20 @@ struct Pieces: Equatable {
     var run = 0
     var word = 0
     var wide = 0
+    var line = 0
+    /// Whether the piece at `word` goes on with an atom that follows a placeholder.
+    var followsPlaceholder = false
 
-    init(at index: Int = 0) { (run, word, wide) = (index, index, index) }
+    init(at index: Int = 0) { (run, word, wide, line) = (index, index, index, index) }
 
-    var first: Int { min(run, word, wide) }
+    var first: Int { min(run, word, wide, line) }
 
     func moved(by distance: Int) -> Pieces {
         var result = self
         result.run = max(0, run - distance)
         result.word = max(0, word - distance)
         result.wide = max(0, wide - distance)
+        result.line = max(0, line - distance)
         return result
     }
 }

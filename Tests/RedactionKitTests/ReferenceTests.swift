@@ -19,21 +19,12 @@ struct ReferenceTests {
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func `agrees on random texts`(seed: UInt64) {
-        for one in (seed * 10)..<(seed * 10 + 10) {
-            if Self.open.contains(one) {
-                withKnownIssue { check(seeds: one..<one + 1) }
-            } else {
-                check(seeds: one..<one + 1)
-            }
-        }
+        check(seeds: (seed * 10)..<(seed * 10 + 10))
     }
-
-    /// Seeds that still differ: passwords of URLs over their limit. All others must agree.
-    private static let open: Set<UInt64> = []
 
     @Test(.tags(.slow), .enabled(if: runsSlowTests), arguments: 100..<200 as Range<UInt64>)
     func `agrees on many random texts`(seed: UInt64) {
-        withKnownIssue(isIntermittent: true) { check(seeds: (seed * 100)..<(seed * 100 + 100)) }
+        check(seeds: (seed * 100)..<(seed * 100 + 100))
     }
 
     private func check(seeds: Range<UInt64>) {

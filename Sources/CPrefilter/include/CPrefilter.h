@@ -101,6 +101,9 @@ typedef struct pm_tables pm_tables;
 pm_tables *pm_tables_create(void);
 void pm_tables_destroy(pm_tables *tables);
 
+/// Sets how many bytes of a URL's authority the detector looks at, 1024 unless set: what is longer is a candidate.
+void pm_tables_set_authority(pm_tables *tables, uint32_t bytes);
+
 /// Adds a fragment of 3 to PM_FRAGMENT_LENGTH bytes, lower case, with up to PM_FRAGMENT_SCREENS screens; returns its number,
 /// or -1 if the table is full or the length wrong.
 int pm_tables_add_fragment(pm_tables *tables, const uint8_t *bytes, size_t length, const uint8_t *screens, size_t count);

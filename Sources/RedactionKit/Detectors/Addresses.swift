@@ -13,7 +13,7 @@ extension Scanner {
         let text = pass.text
         guard let start = localStart(text, before: index) else { return }
         // The user of a URL is no address; `url` looks after the password.
-        if isUserInfo(text, start, index) { return }
+        if isUserInfo(text, start, index, isView: pass.depth > 0) { return }
         var end = index + 1
         let limit = min(text.count, index + 1 + Self.maximumDomain)
         if text.at(end) == UInt8(ascii: "[") {
@@ -169,7 +169,9 @@ extension Scanner {
 
     /// Whether the `@` at `index` ends the user part of a URL: after `://` with no `/` between, but for one that stands
     /// in an unescaped password.
-    private func isUserInfo(_ text: Text, _ start: Int, _ index: Int) -> Bool {
+    ///
+    /// In the view of an atom, which a colon ends, the two slashes stand at the beginning.
+    private func isUserInfo(_ text: Text, _ start: Int, _ index: Int, isView: Bool) -> Bool {
         var i = start - 1
         let floor = max(0, start - 256)
         var slash = index
@@ -193,7 +195,7 @@ extension Scanner {
             }
             i -= 1
         }
-        return false
+        return isView && i < 0 && slash == index && text.has("//", at: 0)
     }
 
     /// `user@host` of a remote login or repository, which is a place and not a mailbox.

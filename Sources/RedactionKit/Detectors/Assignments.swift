@@ -53,11 +53,13 @@ extension Scanner {
         guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start),
             !pass.followsPlaceholder(name.start)
         else { return end }
-        pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         // Over-long: up to its terminator it is one value.
-        if end == value.start + limits.value {
-            _ = addRest(&pass, from: value.start, limit: end, rule: name.rule, quote: value.quote)
+        if end == value.start + limits.value,
+            addRest(&pass, from: value.start, limit: end, rule: name.rule, quote: value.quote)
+        {
+            return end
         }
+        pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         return end
     }
 
@@ -98,6 +100,13 @@ extension Scanner {
     func addRest(_ pass: inout Pass, from start: Int, limit end: Int, rule: Int, quote: UInt8) -> Bool {
         let text = pass.text
         guard end < text.count, !endsValue(text[end], quote: quote) else { return false }
+        // One that holds a placeholder was looked at before, and had an end then. The last one may begin right before the limit.
+        let markEnd = end + Placeholders.mark.utf8CodeUnitCount - 1
+        if !pass.isFinal, text.count < markEnd {
+            pass.holdFrom(start)
+            return true
+        }
+        if text.find(Placeholders.mark, in: start..<markEnd) != nil { return true }
         var last = end
         while last < text.count, !endsValue(text[last], quote: quote) { last += 1 }
         pass.add(start..<end, rule: rule, confidence: 0, reason: .limit)
@@ -424,12 +433,9 @@ extension Scanner {
                 } else if text[i] == .lineFeed, newlines > 0 {
                     newlines -= 1
                     i += 1
-                } else if text[i] == .escape, text.at(i + 1) == UInt8(ascii: "[") {
+                } else if let end = colorEnd(text, at: i), end <= limit {
                     // A colour between name and value.
-                    var j = i + 2
-                    while j < limit, text[j] < 0x40 { j += 1 }
-                    guard j < limit else { return }
-                    i = j + 1
+                    i = end
                 } else {
                     return
                 }
@@ -761,13 +767,10 @@ extension Scanner {
                     // A closing bracket ends the value unless it was opened in it.
                     if !opens(text, start, i, byte) { break }
                 }
-                if byte == .backslash,
-                    text.at(i + 1).isOne(of: "nrt\"'\\") || (i + 1 == text.count && !pass.isFinal)
-                {
-                    if i + 1 == text.count {
-                        i = text.count
-                    }
-                    break
+                if byte == .backslash {
+                    let ends = endsAtEscape(text, i)
+                    if ends == nil, !pass.isFinal { i = text.count }
+                    if ends ?? !pass.isFinal { break }
                 }
                 i += 1
             }
@@ -782,6 +785,47 @@ extension Scanner {
             for j in start..<i where text[j].isWhitespace { return nil }
         }
         return i
+    }
+
+    /// End of the control sequence at `index` that sets a colour (ECMA-48, 5.4), its ESC escaped or not; nil if there is none.
+    private func colorEnd(_ text: Text, at index: Int) -> Int? {
+        var i = index
+        if text[i] == .escape {
+            i += 1
+        } else {
+            guard text[i] == .backslash else { return nil }
+            while i < text.count, text[i] == .backslash, i - index < 4 { i += 1 }
+            let forms: [StaticString] = ["u001b", "x1b", "033", "e"]
+            guard let form = forms.first(where: { text.hasFolded($0, at: i) }) else { return nil }
+            i += form.utf8CodeUnitCount
+        }
+        guard text.at(i) == UInt8(ascii: "["), !text.has(Placeholders.mark, at: i) else { return nil }
+        i += 1
+        while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < Self.maximumSequence { i += 1 }
+        return i < text.count && text[i] >= 0x40 && text[i] < 0x7f ? i + 1 : nil
+    }
+
+    /// Whether a value without quotes ends at the backslash at `index`: it escapes a quote, a backslash, a line end, or by its
+    /// number one of them, a blank, a control character or `&`, `<`, `>`. Nil if the text ends too early to tell.
+    private func endsAtEscape(_ text: Text, _ index: Int) -> Bool? {
+        guard index + 1 < text.count else { return nil }
+        var value = 0
+        func isNumber(_ digits: Range<Int>, radix: Int) -> Bool? {
+            for i in digits {
+                guard i < text.count else { return nil }
+                guard text[i].isHex, text[i].hexValue < radix else { return false }
+                value = value * radix + Int(text[i].hexValue)
+            }
+            return value <= 0x20 || [0x22, 0x26, 0x27, 0x3c, 0x3e].contains(value)
+        }
+        switch text[index + 1] {
+        case .quote, .apostrophe, .backslash, UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"): return true
+        case UInt8(ascii: "u"): return isNumber(index + 2..<index + 6, radix: 16)
+        case UInt8(ascii: "x"): return isNumber(index + 2..<index + 4, radix: 16)
+        case UInt8(ascii: "0"): return isNumber(index + 1..<index + 4, radix: 8)
+        case UInt8(ascii: "e"): return index + 2 < text.count ? text[index + 2] == UInt8(ascii: "[") : nil
+        default: return false
+        }
     }
 
     /// `%26`, `%22`, `%20` and the like. Two digits that have not arrived yet count as one: nothing depends on them here.

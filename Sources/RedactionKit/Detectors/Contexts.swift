@@ -5,13 +5,16 @@ internal import RedactionRules
 /// Tokens that only their surroundings tell: a provider's name before them, a Kubernetes Secret, a private JWK.
 extension Scanner {
     /// Token text in which a provider's token may stand, if the provider is named before it (`pm_find_provider`).
-    func providerToken(_ pass: inout Pass, _ start: Int, _ end: Int) {
+    ///
+    /// `isMid`: the part begins in the middle of a run, and so does not begin a value.
+    func providerToken(_ pass: inout Pass, _ start: Int, _ end: Int, isMid: Bool) {
         guard let rule = rules.provider else { return }
         let text = pass.text
         let tables = rules.tables.pointer
         var found = pm_provider_match()
         guard pm_find_provider(tables, text.base, text.count, start, end, &found) != 0 else { return }
         let value = found.value_start..<found.value_end
+        if isMid, value.lowerBound == start { return }
         var context = found.context_start..<value.lowerBound
         var isWeak = found.is_weak != 0
         let own = afterPlaceholders(pass, context)
@@ -186,62 +189,83 @@ extension Scanner {
 
     /// A keyword of a user's rule at `index`: searches for the rule's pattern around it.
     ///
-    /// A match counts if it begins at most 256 bytes after the keyword and its secret does not begin before the token
-    /// run that holds the keyword; the text before that run may already have been released.
+    /// A match counts if it begins at most `limits.context / 2` bytes before the keyword, in its line, or at most 256 bytes
+    /// after it, and if its secret does not begin before the token run that holds the keyword; the text before that run may
+    /// already have been released.
     func pattern(_ pass: inout Pass, rule: Int, keywordAt index: Int) {
         let text = pass.text
         // The prefilter compares at most 12 bytes: see that one of the keywords really stands here.
         guard rules.keywords[rule]!.contains(where: { hasKeyword(text, $0, at: index) }) else { return }
-        var release = index
-        while release > 0, index - release < limits.run, text[release - 1].isToken { release -= 1 }
         let windowStart = text.lineStart(before: index, limit: limits.context / 2)
+        var release = index
+        while release > windowStart, text[release - 1].isToken { release -= 1 }
         search(&pass, rule: rule, from: windowStart, release: release, last: index + 256, end: index + limits.pattern)
     }
 
-    /// Users' rules that nothing announces: searched for in every line.
+    /// Users' rules that nothing announces: searched for in every line, long ones in pieces.
     func everyLine(_ pass: inout Pass) {
         let text = pass.text
-        var start = text.lineStart(before: pass.lower, limit: limits.context)
+        var start = max(pass.lower, pass.pieces.line)
+        while start > pass.pieces.line, text[start - 1] != .lineFeed { start -= 1 }
         while start < text.count {
             var end = start
-            while end < text.count, end - start < limits.pattern, text[end] != .lineFeed { end += 1 }
-            for rule in rules.lineRules {
-                search(&pass, rule: rule, from: start, release: start, last: end, end: start + limits.pattern)
+            while end < text.count, text[end] != .lineFeed { end += 1 }
+            forEachPiece(start, end, of: .line) { from, to, isCut in
+                // What begins in the next piece is looked for there.
+                let last = isCut ? from + Pieces.Kind.line.step(limits) - 1 : to
+                for rule in rules.lineRules {
+                    search(&pass, rule: rule, from: from, release: from, last: last, end: from + limits.pattern)
+                }
+                return true
             }
-            start = end < text.count && text[end] == .lineFeed ? end + 1 : max(end, start + 1)
+            start = end + 1
         }
     }
 
-    /// Every match of a user's rule from `windowStart` on that begins at or before `last`.
+    /// Every match of a user's rule in a window that begins at or before `last`; of those that overlap, the first.
+    ///
+    /// A window is given by the text around a keyword or by a line, and is searched from its beginning, so that what is
+    /// found does not depend on what else was searched.
     private func search(_ pass: inout Pass, rule: Int, from windowStart: Int, release: Int, last: Int, end: Int) {
         guard !disabled.contains(rule), let pattern = pattern(of: rule) else { return }
         let text = pass.text
         let windowEnd = min(text.count, end)
+        let last = min(last, windowEnd)
         let isCut = windowEnd < text.count
-        let subject = text.raw(windowStart..<windowEnd)
-        var from = max(windowStart, searchedTo[rule] ?? 0) - windowStart
-        while from <= subject.count {
-            let mode: Pattern.PartialMode = pass.isFinal || isCut ? .none : .hard
-            switch pattern.firstMatch(in: subject, from: from, partial: mode, scratch: scratch) {
+        // Look-behind and `^` see what stands before the window.
+        let base = max(0, windowStart - Self.lookBehind)
+        let subject = text.raw(base..<windowEnd)
+        var from = windowStart
+        while from <= last {
+            if let known = unmatched[rule], known.contains(from) {
+                from = known.upperBound
+                continue
+            }
+            var outcome = pattern.firstMatch(
+                in: subject, from: from - base, last: last - base, partial: pass.isFinal && !isCut ? .none : .hard,
+                scratch: scratch)
+            var isWindowed = false
+            if case .partial(let offset) = outcome, isCut {
+                // It goes on to the window's end: what lies in the window decides.
+                noteUnmatched(rule, from..<(base + offset))
+                isWindowed = true
+                outcome = pattern.firstMatch(
+                    in: subject, from: offset, last: last - base, endsLine: text[windowEnd] == .lineFeed,
+                    scratch: scratch)
+            }
+            switch outcome {
             case .match:
                 guard let whole = scratch.span(of: 0) else { return }
-                let begin = windowStart + whole.lowerBound
-                searchedTo[rule] = begin
-                if begin > last { return }
+                let match = (base + whole.lowerBound)..<(base + whole.upperBound)
+                if !isWindowed { noteUnmatched(rule, from..<match.lowerBound) }
+                from = max(match.upperBound, match.lowerBound + 1)
                 let secret = secretSpan(rule, whole, groups: pattern.groupCount)
-                let range = (windowStart + secret.lowerBound)..<(windowStart + secret.upperBound)
-                from = max(whole.upperBound, whole.lowerBound + 1)
-                searchedTo[rule] = windowStart + from
+                let range = (base + secret.lowerBound)..<(base + secret.upperBound)
                 guard range.lowerBound >= release, !range.isEmpty else { continue }
-                var lineEnd = begin
-                while lineEnd < text.count, lineEnd - begin < limits.context, text[lineEnd] != .lineFeed {
-                    lineEnd += 1
-                }
-                let line = text.lineStart(before: begin, limit: limits.context / 2)..<lineEnd
-                _ = accept(
-                    &pass, rule: rule, secret: range, match: begin..<(windowStart + whole.upperBound), line: line)
+                guard let line = line(pass, rule, around: match) else { return pass.holdFrom(range.lowerBound) }
+                _ = accept(&pass, rule: rule, secret: range, match: match, line: line)
             case .partial(let offset):
-                pass.holdFrom(max(windowStart + offset, release))
+                pass.holdFrom(max(base + offset, release))
                 return
             case .limit:
                 noteExhausted(rule)
@@ -251,9 +275,22 @@ extension Scanner {
                 pass.add(release..<end, rule: rule, confidence: 0, reason: .limit)
                 return
             case .noMatch:
-                searchedTo[rule] = windowEnd
+                if !isWindowed { noteUnmatched(rule, from..<(last + 1)) }
                 return
             }
+        }
+    }
+
+    /// Bytes before a window that look-behind may see.
+    private static let lookBehind = 64
+
+    /// Remembers that no match of a rule begins in `range`, whatever window it is looked for in.
+    private func noteUnmatched(_ rule: Int, _ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        if let known = unmatched[rule], known.lowerBound <= range.lowerBound, known.upperBound >= range.lowerBound {
+            unmatched[rule] = known.lowerBound..<max(known.upperBound, range.upperBound)
+        } else {
+            unmatched[rule] = range
         }
     }
 

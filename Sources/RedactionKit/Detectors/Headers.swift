@@ -34,7 +34,8 @@ extension Scanner {
             }
             // Parameters of a compound scheme may be quoted and separated; other credentials are one token (token68).
             if !isCompound,
-                byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";")
+                byte.isWhitespace || byte.isQuote || byte == UInt8(ascii: ",")
+                    || byte == UInt8(ascii: ";") && !endsEntity(text, i, end)
                     || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
             {
                 break
@@ -64,6 +65,14 @@ extension Scanner {
             "dpop", "hoba", "mutual", "private-token", "bot", "client-id", "snowflake",
         ]
         return schemes.contains { $0.utf8CodeUnitCount == range.count && text.hasFolded($0, at: range.lowerBound) }
+    }
+
+    /// Whether the `;` at `index` ends a character reference that begins at or after `start`.
+    private func endsEntity(_ text: Text, _ start: Int, _ index: Int) -> Bool {
+        var i = index - 1
+        let floor = max(start, index - Self.maximumEntity)
+        while i >= floor, text[i].isAlnum || text[i] == UInt8(ascii: "#") { i -= 1 }
+        return i >= floor && i < index - 1 && text[i] == UInt8(ascii: "&")
     }
 
     /// `Bearer token` without a header's name.
@@ -96,6 +105,7 @@ extension Scanner {
         let isSet = text.at(index - 1) == UInt8(ascii: "-") && index >= 4 && text.hasFolded("set", at: index - 4)
         var i = value.start
         let limit = min(text.count, i + limits.value)
+        if !pass.isFinal, limit == text.count, !text.raw(i..<limit).contains(.lineFeed) { pass.reopenList(at: index) }
         var isFirst = true
         // Beyond the limit, all cookies are one value.
         let end = value.quote == 0 ? .lineFeed : value.quote
@@ -287,8 +297,8 @@ extension Scanner {
                 return
             }
             i = max(end, i)
-            // A placeholder of ours has a colon as well.
-            guard colon >= 0, text.find("[REDACTED", in: start..<end) == nil else { continue }
+            // The colon of a placeholder is none. What holds one was looked at before.
+            guard colon >= 0, text.find(Placeholders.mark, in: start..<end) == nil else { continue }
             if end == start + limits.value,
                 addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
             {

@@ -8,10 +8,12 @@ extension Scanner {
         // In JSON the slashes may be escaped (RFC 8259, 7).
         let isEscaped = text.at(index + 1) == .backslash
         let start = index + (isEscaped ? 5 : 3)
-        let limit = min(text.count, start + limits.authority)
+        let cut = start + limits.authority
+        let limit = min(text.count, cut)
         var colon = -1
         var lastAt = -1
         var pathStart = -1
+        var holdsPlaceholder = false
         var i = start
         scan: while i < limit {
             let byte = text[i]
@@ -22,7 +24,8 @@ extension Scanner {
                 if colon < 0, lastAt < 0, pathStart < 0 { colon = i }
             case UInt8(ascii: "["):
                 // A placeholder of ours is one thing, whatever it is called.
-                if text.has("[REDACTED", at: i) {
+                if text.has(Placeholders.mark, at: i) {
+                    holdsPlaceholder = true
                     while i + 1 < limit, text[i] != UInt8(ascii: "]"), text[i] >= 0x20 { i += 1 }
                 }
             case UInt8(ascii: "@"):
@@ -52,15 +55,16 @@ extension Scanner {
             }
             i += 1
         }
-        let isCut = i == limit && limit < text.count
-        if i == text.count, !pass.isFinal, !isCut {
+        // Whether a placeholder or another URL begins before the limit may need bytes beyond it.
+        if !pass.isFinal, i == limit, text.count < cut + Placeholders.mark.utf8CodeUnitCount {
             // Undecided: the password, if there is one, begins after the colon, and a token after the slashes.
             pass.holdFrom(colon >= 0 && !mayBeToken(text, start..<colon) ? colon + 1 : start)
             return
         }
-        if isCut, colon >= 0, lastAt < 0 {
-            // What follows the colon is no port and has no end: it counts as a password.
-            _ = addRest(&pass, from: colon + 1, limit: i, rule: rule, quote: 0)
+        if i == cut, cut < text.count, colon >= 0, lastAt < 0 {
+            // What follows the colon is no port and has no end: it counts as a password. With a placeholder in it, it was
+            // looked at before, and had an end then.
+            if !holdsPlaceholder { _ = addRest(&pass, from: colon + 1, limit: i, rule: rule, quote: 0) }
             return
         }
         guard lastAt > start else { return }

@@ -197,39 +197,41 @@ private final class Candidates {
     private func run(_ text: Text, _ start: Int, _ end: Int, _ pass: inout Pass, _ scanner: Scanner) {
         let limits = scanner.limits
         var piece = pass.isInBlock(start) ? min(pass.blockEnd, end) : start
-        while end - piece > limits.run {
+        while piece < end {
+            // Two dots end a part unless what is before them holds `eyJ`.
+            var stop = piece
+            while stop + 1 < end, stop <= piece + limits.run,
+                !text.has("..", at: stop) || text.find("eyJ", in: piece..<stop) != nil
+            { stop += 1 }
+            if stop + 1 < end, stop <= piece + limits.run {
+                unit(text, piece, stop, isCut: false, &pass, scanner)
+                piece = stop
+                while piece < end, text[piece] == UInt8(ascii: ".") { piece += 1 }
+                continue
+            }
+            guard end - piece > limits.run else { return unit(text, piece, end, isCut: false, &pass, scanner) }
             scanner.cutRule = nil
             unit(text, piece, piece + limits.run, isCut: true, &pass, scanner)
             if let rule = scanner.cutRule {
                 // A token fills the piece: what follows it in the run is the rest of it.
                 scanner.cutRule = nil
-                pass.addRest((piece + limits.run - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
-                return
+                return pass.addRest((piece + limits.run - 1)..<end, rule: rule, of: .stretch(.run, rule: rule))
             }
             piece += limits.run - limits.overlap
         }
-        // Two dots end a run unless what is before them holds `eyJ`.
-        var index = piece
-        while index + 1 < end {
-            if text.has("..", at: index), text.find("eyJ", in: piece..<index) == nil {
-                unit(text, piece, index, isCut: false, &pass, scanner)
-                while index < end, text[index] == UInt8(ascii: ".") { index += 1 }
-                piece = index
-            } else {
-                index += 1
-            }
-        }
-        unit(text, piece, end, isCut: false, &pass, scanner)
     }
 
     private func unit(_ text: Text, _ runStart: Int, _ end: Int, isCut: Bool, _ pass: inout Pass, _ scanner: Scanner) {
         let start = scanner.unitStart(text, runStart, end)
         guard end - start >= 16 else { return }
+        // In the middle of a run, a token begins behind something that is no letter or digit.
+        let isFirst = runStart == 0 || !Self.isToken(text[runStart - 1]) || text.has("..", at: runStart - 2)
+        let boundary = isFirst ? start : nil
         if rules.jwt != nil {
             var index = start
             while index < end {
                 let anchors: [StaticString] = ["eyJ", "ewo", "eyA", "ewk", "ew0K", "v1.", "v2.", "v3.", "v4."]
-                if scanner.isBoundary(text, index, start), index + 3 <= end,
+                if scanner.isBoundary(text, index, boundary), index + 3 <= end,
                     anchors.contains(where: { text.has($0, at: index) })
                 {
                     index = max(index + 1, scanner.jwt(&pass, at: index, runStart: start, end: end, isCut: isCut))
@@ -245,13 +247,13 @@ private final class Candidates {
             if start > 0, text[start - 1].isOne(of: ":$!|&\\") {
                 applies = applies || rule.contexts.contains { !occurrences(of: $0, text, line..<start).isEmpty }
             }
-            if applies { token(text, index, start, end, isCut: isCut, &pass, scanner) }
+            if applies { token(text, index, start, end, boundary, isCut: isCut, &pass, scanner) }
         }
         if pass.depth <= scanner.limits.nesting {
             scanner.base64(&pass, start, end)
             scanner.hexadecimal(&pass, start, end)
         }
-        if rules.hasProviders, !isCut { scanner.providerToken(&pass, start, end) }
+        if rules.hasProviders, !isCut { scanner.providerToken(&pass, start, end, isMid: !isFirst) }
     }
 
     private func occurrences(of literal: String, _ text: Text, _ range: Range<Int>) -> [Int] {
@@ -264,7 +266,8 @@ private final class Candidates {
 
     /// Every match of a token rule that begins where no letter or digit stands before it.
     private func token(
-        _ text: Text, _ rule: Int, _ start: Int, _ end: Int, isCut: Bool, _ pass: inout Pass, _ scanner: Scanner
+        _ text: Text, _ rule: Int, _ start: Int, _ end: Int, _ boundary: Int?, isCut: Bool, _ pass: inout Pass,
+        _ scanner: Scanner
     ) {
         guard let pattern = scanner.pattern(of: rule) else { return }
         let base = max(0, start - 64)
@@ -278,11 +281,11 @@ private final class Candidates {
             }
             guard outcome == .match, let whole = scanner.scratch.span(of: 0) else { return }
             from = whole.lowerBound + 1
-            guard !whole.isEmpty, scanner.isBoundary(text, base + whole.lowerBound, start) else { continue }
+            guard !whole.isEmpty, scanner.isBoundary(text, base + whole.lowerBound, boundary) else { continue }
             let found = scanner.secretSpan(rule, whole, groups: pattern.groupCount)
             let secret = (base + found.lowerBound)..<(base + found.upperBound)
             let match = (base + whole.lowerBound)..<(base + whole.upperBound)
-            let line = text.lineStart(before: match.lowerBound, limit: 512)..<min(text.count, end + 512)
+            let line = scanner.line(pass, rule, around: match.lowerBound..<end) ?? match
             guard scanner.accept(&pass, rule: rule, secret: secret, match: match, line: line) else { continue }
             if isCut, secret.upperBound == end { scanner.cutRule = rule }
             from = whole.upperBound

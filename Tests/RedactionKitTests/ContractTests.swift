@@ -1,0 +1,259 @@
+import RedactionFuzz
+import RedactionRules
+import RuleFiles
+import Testing
+
+@testable import RedactionKit
+
+/// Each way in which the streaming contract was once broken: a secret that was left, or output that depended on cuts.
+@Suite("Contract")
+struct ContractTests {
+    private let standard = Shared.standard
+
+    /// Redacts `text` whole, byte by byte, at cuts, and with the reference: all must agree, and again must change nothing.
+    private func everyWay(
+        _ redactor: Redactor, _ text: String, everyCut: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+    ) -> String {
+        let bytes = Array(text.joined.utf8)
+        let whole = redactor.redact(bytes)
+        #expect(redactor.redactByteByByte(bytes) == whole, "byte by byte", sourceLocation: sourceLocation)
+        let cuts = everyCut ? Array(bytes.indices) : Array(stride(from: 0, to: bytes.count, by: 97))
+        let cut = cuts.first { redactor.redact(bytes, cutAt: [$0]) != whole }
+        #expect(cut == nil, "cut at \(cut ?? 0)", sourceLocation: sourceLocation)
+        #expect(ReferenceScanner(redactor).redact(bytes) == whole, "reference", sourceLocation: sourceLocation)
+        #expect(redactor.redact(whole) == whole, "again", sourceLocation: sourceLocation)
+        return String(decoding: whole, as: UTF8.self)
+    }
+
+    // MARK: - What was left of secrets
+
+    @Test(arguments: ["+", "/", "=", "A"])
+    func `the last digit of key lines with a prefix each`(last: String) {
+        let line = "MIIEowIBAAKCAQEAzK3x7Yt1QmW5vRb8nLpE2sJd6HfUcA9oGiXkN4TyZ0Vb5Jq" + last
+        let text =
+            "-----BEG" + "IN PRIVATE KEY-----\nweb-1 | \(line)\nweb-1 | \(line)\nweb-1 | -----E"
+            + "ND PRIVATE KEY-----\n"
+        let key = "[REDACTED:private-key]"
+        #expect(everyWay(standard, text) == "\(key)\nweb-1 | \(key)\nweb-1 | \(key)\nweb-1 | \(key)\n")
+    }
+
+    @Test(arguments: [
+        "a8Kd03mQXX<cut>XXPq92LmZ7", "Zk4w<cut>todo9Qv7Lr2Xp8", "q7W2***e9<cut>Rt4Yu8Io3P",
+        "Pq92LmZ7a8Kd<cut>Example03mQ4vT6",
+        "v4Tn8<cut>dummyQ2wL9xK7", "7fQ9xxxx<cut>Lm3Kp8Zr5Vb1",
+    ])
+    func `random values that hold a mask or the word of a placeholder`(value: String) {
+        let text = "api_key=\(value)\n"
+        #expect(everyWay(standard, text) == "api_key=[REDACTED:generic-api-key]\n")
+    }
+
+    @Test(arguments: [
+        "xxxxxxxxxxxxxxxxxxxx", "your-api-key-here", "YOUR_API_KEY_123", "changeme123456", "AKIA" + "XXXXXXXXXXXXXXXX",
+        "example-token-value", "xxxxxxxxxxxxxxxxab12", "************wxyz", "insert_token_here1",
+        "replace_me_2024_key",
+        "sk-xxxxxxxxxxxxxxxxxxxx", "example_1234567890abcdef", "<your_token_here>", "todo_set_this_later",
+    ])
+    func `values that are a mask or a placeholder pass`(value: String) {
+        #expect(standard.redact("api_key=\(value)\n") == "api_key=\(value)\n")
+    }
+
+    @Test func `a known value with line ends that overlaps itself`() throws {
+        var options = RedactorOptions(ruleSet: .init())
+        options.knownValues = [
+            try KnownValue(name: "A", value: Array("ab cd\n12 34\nab cd".utf8)),
+            try KnownValue(name: "B", value: Array("xy 1 2 3 xy".utf8)),
+        ]
+        let redactor = try Redactor(options)
+        #expect(everyWay(redactor, "- ab cd\n12 34\nab cd\n12 34\nab cd -") == "- [REDACTED:known:A] -")
+        #expect(everyWay(redactor, "- ab cd\r\n12 34 ab cd  12 34\n\nab cd\n12") == "- [REDACTED:known:A]\n12")
+        #expect(everyWay(redactor, "xy 1 2 3 xy 1 2 3 xy 1 2 3 x") == "[REDACTED:known:B] 1 2 3 x")
+    }
+
+    /// Longer than the context that a stream keeps otherwise.
+    @Test func `a long known value that overlaps itself`() throws {
+        let unit = "edge of it " + String(repeating: "0 1 2 3 4 5 6 7 8 9 ", count: 500)
+        var options = RedactorOptions(ruleSet: .init())
+        options.knownValues = [try KnownValue(name: "A", value: Array((unit + "edge of it").utf8))]
+        let redactor = try Redactor(options)
+        let text = Array(("- " + unit + unit + "edge of it -").utf8)
+        for cuts in [[], [10_015, 10_030], Array(stride(from: 0, to: text.count, by: 611))] {
+            #expect(redactor.redact(text, cutAt: cuts) == Array("- [REDACTED:known:A] -".utf8))
+        }
+    }
+
+    @Test(arguments: [100, 1000, 1500, 2500, 3900])
+    func `the last of the cookies of a long header`(length: Int) {
+        var cookies = ""
+        while cookies.utf8.count < length { cookies += "lang=en-\(cookies.utf8.count); theme=dark; " }
+        let text = "Cookie: \(cookies)session=Zq3x8Lm2Vb7Rt5Kp\r\nAccept: */*\r\n"
+        #expect(
+            everyWay(standard, text, everyCut: false)
+                == "Cookie: \(cookies)session=[REDACTED:cookie-header]\r\nAccept: */*\r\n")
+    }
+
+    // MARK: - What is no value
+
+    @Test(arguments: [
+        #"{"msg":"Enter password:\u001b[0m","n":1}"#, #"{"msg":"\u001b[1mpassword\u001b[0m","n":1}"#,
+        #"{"msg":"password: \u001b[31mwrong\u001b[0m again"}"#, #"password\u001b[0m"#, #"password:\x1b[0m\x1b[K"#,
+        #"password=\033[1;31m\033[0m"#, #"Password: \e[0m"#, #"{"log":"token:\u001b[0m \u001b[32mok\u001b[0m\n"}"#,
+    ])
+    func `an escaped control sequence after a credential word`(text: String) {
+        #expect(everyWay(standard, text) == text)
+    }
+
+    @Test func `a value between escaped control sequences`() {
+        let password = "hunt<cut>er2z9".joined
+        #expect(
+            everyWay(standard, "{\"m\":\"password: \\u001b[31m\(password)\\u001b[0m\"}")
+                == "{\"m\":\"password: \\u001b[31m[REDACTED:generic-password]\\u001b[0m\"}")
+        #expect(
+            everyWay(standard, "{\"m\":\"password\\u001b[0m: \(password)\\u0026x=1\"}")
+                == "{\"m\":\"password\\u001b[0m: [REDACTED:generic-password]\\u0026x=1\"}")
+    }
+
+    // MARK: - Users' rules
+
+    private func redactor(_ toml: String) throws -> Redactor {
+        try Redactor(RedactorOptions(ruleSet: try RuleFile.parse(toml, name: "test.toml").ruleSet))
+    }
+
+    @Test func `a pattern's line ends on long lines`() throws {
+        let redactor = try redactor(
+            """
+            [[rules]]
+            id = "first"
+            regex = '''^[0-9]{4}'''
+            [[rules]]
+            id = "last"
+            regex = '''pin [0-9]{4}$'''
+            keywords = ["pin "]
+            """)
+        for filler in [0, 400, 3000, 9000, 40_000] {
+            let words = String(repeating: "1234 5678 ", count: filler / 10)
+            let text = "9876 \(words)x pin 1234 and pin 4321\nno 1234 pin 12345\n5555 pin 1\n"
+            #expect(
+                everyWay(redactor, text, everyCut: filler == 0)
+                    == "[REDACTED:first] \(words)x pin 1234 and [REDACTED:last]\nno 1234 pin 12345\n[REDACTED:first] pin 1\n",
+                "\(filler)")
+        }
+    }
+
+    @Test func `a rule without a literal on many lines and on one`() throws {
+        let redactor = try redactor(
+            """
+            [[rules]]
+            id = "digits"
+            regex = '''\\b[0-9]{3}:[0-9]{5}\\b'''
+            """)
+        for (separator, count) in [("\n", 900), (" ", 900), ("\n", 3), (" ab cd ef\n", 2000)] {
+            let text = String(repeating: "x 123:45678\(separator)", count: count)
+            let expected = String(repeating: "x [REDACTED:digits]\(separator)", count: count)
+            #expect(
+                everyWay(redactor, text, everyCut: count < 10) == expected, "\(count) \(separator.debugDescription)")
+        }
+    }
+
+    @Test func `an allowlist looks at the whole line`() throws {
+        let redactor = try redactor(
+            """
+            [[rules]]
+            id = "tick"
+            regex = '''tick:([a-z0-9]{6})'''
+            keywords = ["tick:"]
+            [[rules.allowlists]]
+            regexTarget = "line"
+            regexes = ['''# fine''']
+            """)
+        #expect(
+            everyWay(redactor, "tick:ab12cd and # fine\ntick:ab12cd and\n# fine\n")
+                == "tick:ab12cd and # fine\ntick:[REDACTED:tick] and\n# fine\n")
+    }
+
+    // MARK: - What random texts found
+
+    struct Found: Sendable, CustomTestStringConvertible {
+        let setting: RedactionFuzz.Setting
+        let text: String
+        var testDescription: String { "\(setting.rawValue): \(text)" }
+        init(_ setting: RedactionFuzz.Setting, _ text: String) {
+            self.setting = setting
+            self.text = text
+        }
+    }
+
+    /// Each made as small as it goes.
+    static let found = [
+        // An authority over its limit: the prefilter's screen has the same limit.
+        Found(.small, "s://app:\u{65e5}\u{672c}f98f5afe91c1f53646fae96ed5<cut>dfbecd353028b82a6b0e7321cf52f\\"),
+        Found(.small, "s://app:{I6kQY2f1f9d81c1d659d405c5178e0e303f<cut>82e5e5290c72a52a4bed1e75f>"),
+        Found(.small, "s://pp:22;&#57;&02;&#55;Yh&#110;T&#115;&#116;1vjUCqvU&#107;i&#34;5;://"),
+        // A control sequence of the first secret stands between its placeholder and the next token.
+        Found(
+            .small,
+            "320485-\u{1b}[mpqncf37vjxg5qmvguxuqxdica7<cut>skdzsi.apps.googleusercontent.comsk_test_<cut>tegration&#67;"
+        ),
+        Found(.patterns, "Bearer c9efd5dcddaca24k\u{1b}[ms\u{1b}[mk-rED1VE902Wgypz<cut>Ea90mkT3BlbkFJjGkB"),
+        // A character reference in credentials.
+        Found(
+            .patterns,
+            "Authorization:&#x6b;&#x41;&#x33;-&#x4d;&#55;H&#57;X-&#x4d;YQ&#x4b;&#55;&#x44;&#x2d;&#52;&#x37;&#x4a;5J&#x2d;&#x31;2X&#x4b;&#x5a;-C1&#50;&#x4b;F&#x2d;&#57;L&#53;35"
+        ),
+        // Behind a letter beyond ASCII.
+        Found(.standard, "pass=\u{fc}\u{1b}[mey"), Found(.standard, "TOKEN=qSY8\u{e9}\u{1b}[mwe"),
+        // The user of a URL in an atom with escapes.
+        Found(.packs, "://m@e.\u{65e5}\u{672c}\\000"),
+        // Half a placeholder is none.
+        Found(.patterns, "[R@\u{1b}[ps.oo"), Found(.values, "[RE@x.nx"),
+        Found(.packs, "passwd=\u{1b}lin_<cut>api_OM8pX21nLvdmjQBjC2EG5V9wxzUsldrFGSYNQ4a2"),
+        // An escaped line end, whose letter begins UTF-16 text.
+        Found(.values, "\\n\0@\0l\0e\0.\0n\0e\0t\0"),
+        // Dots end a value, and the pieces of an over-long run.
+        Found(
+            .small,
+            "gitlab>ielt-secretRK29Td25xOFU9PVdiUEVk<cut>Sm9ST3Y0bGU1QTZoZnZXNWZTTnc3Q0ZXPWtxMz1TUHNZVlZ6SGk0R08zWmw1SA..._"
+        ),
+        Found(
+            .small,
+            "configcat-sdk-1/5seZsYPEfPy8Oa29wqueVry<cut>plXsn3mA5sEXlgLu3HIL.JyeJ...yJ--JyeeJJ.ey.-ye-_J.y--eyy_-y-.y_y.envapi-JxeO4wbydonw61nCwoz85xdBFqNuOCYb9CbuzQEmZ8QaNijtyn5T5CfL5VaBe3xhe.eJ_JyJ-J__-yy-__yeeJyy.-_..-.yJ_.._.-_-.-yy.eJ-__e_-y_y.--_ye_J.ee.e-.y.---yeeJJ-_-"
+        ),
+        // A token that fills a piece of an over-long run, and decodes to something.
+        Found(
+            .small,
+            "napi_rNy92C4p4SuHSHkE14JNSAUr13jQXfguD8jxO3k430FXixWVCtuG5Ynqb610Y0QwMk9WODlOalJuUlU1V1BU<cut>Y3dQVE01UFRSRldtZHRQVFUwU0QwMk1qazlOVGRZUFRkQlBUUTRQVFJFZUd0R05YSXVMalE5TXpBOU16WTFQVE0zUFRNNFBUTTJQVE14TmowME5EMHpOejB6TUQwek5rTTJOVEk5TkRVMlJUWTFOelE5TmtJOU56STlOMEZ3"
+        ),
+        // An over-long line in a key block, and what a header's name announces inside it.
+        Found(
+            .small,
+            "Private-Lines:\n--tMqbCkNAdAuthorization: \u{9}GET /v1/items?limit=5&key=flb_<cut>test_KMFVZ2pkXFL2U3Xa9eqKlqBE2vJPfxkwx4EaGWjPt2tVqGj1rHP5mNjODBRA&page=2 0\n"
+        ),
+        Found(.standard, "\"----BEG<cut>IN PRIVATEKEY-----\\"), Found(.values, "0----BEG<cut>IN PRIVATEKEY-----\\"),
+        // A backslash in the value of an option.
+        Found(.standard, "--pword \\\u{65e5}\u{672c}"), Found(.standard, "--passwd \\933"),
+        // Over-long values in which a token was redacted.
+        Found(
+            .small,
+            "curl -u \u{1b}lfw)urR7KPzPX8u3JxdFDQL!m&#x61;c&#x68;i&#x\\dt0c01.<cut>UZEJI3TJH9ZWMDJAGYV9.RV3ISN6POR48DNG8UWDQ297WSYQ4SD4U95RA0DV023NZVWZO9L[&#x\u{1b}[31m41;ZlbFwiOlwiaW5mb1wiLFwibXNnXCI6XCJyZXF1ZXN0X"
+        ),
+        // An over-long atom is cut between two escapes, and what follows a placeholder is not decoded, however long.
+        Found(
+            .small,
+            "mlsn.<cut>B2iT9moiUgXhYeg47KXqczbzsMJch\\u0026\\u0023\\u0078\\u0036\\u0035\\u003b\\u00223\\u0078\\u0033\\u0034\\u003b\\u0026\\u0023\\u0078\\u0033\\u0036\\u003b\\u0031\\u0026\\u0023\\u0078\\u0033\\u0032\\u003b\\u0026\\u0023\\u0078\\u0033\\u0033\\u003b9\\u0026\\u0023\\u0078\\u00334\\00\\u0065\\u0038\\u0026\\u0023\\u0078\\u0033\\u0035\\u003b\\u0064\\u0035\\u0065\\u0026\\u0023\\u3\\u"
+        ),
+    ]
+
+    @Test(arguments: found)
+    func `what random texts found`(found: Found) {
+        let bytes = Array(found.text.joined.utf8)
+        for property in RedactionFuzz.Property.allCases {
+            let broken = RedactionFuzz.breaks(property, bytes, found.setting)
+            #expect(broken == nil, "\(property.rawValue)")
+        }
+    }
+
+    /// The seed of a text whose authority is over its limit in UTF-16 text.
+    @Test(arguments: [58, 336, 508, 1458, 1598, 1693, 12819] as [UInt64])
+    func `seeds that once differed`(seed: UInt64) {
+        for failure in RedactionFuzz.check(seed: seed) { Issue.record("\(failure)") }
+    }
+}
