@@ -30,15 +30,21 @@ extension Scanner {
     /// The atom that touches `end`.
     private func holdAtom(_ pass: inout Pass, before end: Int) {
         let text = Text(base: pass.text.base, count: end)
-        if pass.open != nil { return }
-        let word = wordStart(text, before: end, floor: pass.pieces.word)
+        // The rest of an over-long stretch belongs to it; before any other open construct, something may have begun.
+        if case .stretch = pass.open?.construct { return }
+        let runStart = text.runStart(before: end, floor: pass.givenPieces.run)
+        let isRun =
+            runStart == pass.givenPieces.run && runStart == pass.givenPieces.word
+            || runStart > pass.givenPieces.word && !isWordByte(text, at: runStart - 1)
+        if isRun { return holdRun(&pass, from: runStart, before: end) }
+        let word = wordStart(text, before: runStart, floor: pass.givenPieces.word)
         var atom = Atom(at: word)
         forEachAtom(text, from: word, isFinal: false) {
             atom = $0
             return true
         }
         guard atom.end == end else { return }
-        if text.at(atom.begin - 1).isToken { holdRun(&pass, before: end) }
+        if runStart < atom.begin { holdRun(&pass, from: runStart, before: end) }
         if let cut = atom.cut, cut == atom.start {
             // A control sequence colours what follows it; any other escape may be the beginning of a token.
             if text[cut] != .escape { pass.holdFrom(cut) }
@@ -52,23 +58,22 @@ extension Scanner {
         if start < end { pass.holdFrom(start) }
     }
 
-    /// The part of a token run that touches `end`, which may begin before the last piece of its atom.
-    private func holdRun(_ pass: inout Pass, before end: Int) {
-        let text = pass.text
-        var piece = end
-        while piece > pass.pieces.run, text[piece - 1].isToken { piece -= 1 }
-        while let part = runPiece(text, from: piece, to: end, isOpen: true) { piece = part.next }
-        let start = unitStart(text, piece, end)
+    /// The last part of a token run from `start` to `end`.
+    private func holdRun(_ pass: inout Pass, from start: Int, before end: Int) {
+        var piece = start
+        while piece < end, let part = runPiece(pass.text, from: piece, to: end, isOpen: true) { piece = part.next }
+        let start = secretStart(pass.text, piece, end)
         if start < end { pass.holdFrom(start) }
     }
 
     /// UTF-16 text that touches the end.
     private func holdWide(_ pass: inout Pass, before end: Int) {
         let text = pass.text
-        guard text.count > 0, pass.open == nil else { return }
+        guard text.count > 0 else { return }
+        if case .stretch = pass.open?.construct { return }
         // The bracket of a placeholder that is cut off may look like a character of it.
-        var start = wideStart(text, before: min(end, text.count - 1), floor: pass.pieces.wide)
-        if end > 0, start == end { start = wideStart(text, before: end - 1, floor: pass.pieces.wide) }
+        var start = wideStart(text, before: min(end, text.count - 1), floor: pass.givenPieces.wide)
+        if end > 0, start == end { start = wideStart(text, before: end - 1, floor: pass.givenPieces.wide) }
         guard start < end - 1 || text[start] == 0 else { return }
         var last = start
         forEachPiece(start, end, of: .wide) { from, _, _ in

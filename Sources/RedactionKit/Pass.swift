@@ -7,6 +7,8 @@ struct Pass {
     let isFinal: Bool
     /// Encodings that have been undone to get here.
     let depth: Int
+    /// Whether the text was decoded from the authority of a URL, whose user is no address.
+    private(set) var isInAuthority = false
     /// Whether a redaction ends at `lower`, which a secret that began inside it may continue.
     var continuesRedaction = false
     /// Found spans, in no order.
@@ -32,6 +34,8 @@ struct Pass {
     var lastWord = -1
     /// Where the pieces of over-long stretches begin that cross `lower`.
     private(set) var pieces: Pieces
+    /// The same at the beginning of the pass; what an over-long value takes along may have begun before it.
+    let givenPieces: Pieces
     /// Whether each byte may stand within a placeholder of ours.
     private let placeholderBytes: [Bool]
     /// Where the `@` of a URL with a password stands.
@@ -52,13 +56,20 @@ struct Pass {
         self.isFinal = isFinal
         self.depth = depth
         self.pieces = pieces
+        givenPieces = pieces
         self.openList = openList
         self.placeholderBytes = placeholderBytes
         hold = text.count
     }
 
     /// The examination of a text that was decoded from this one.
-    func inner(_ text: Text) -> Pass { Pass(text: text, depth: depth + 1, placeholderBytes: placeholderBytes) }
+    ///
+    /// `isInAuthority`: what it was decoded from stands in the authority of a URL.
+    func inner(_ text: Text, isInAuthority: Bool) -> Pass {
+        var pass = Pass(text: text, depth: depth + 1, placeholderBytes: placeholderBytes)
+        pass.isInAuthority = isInAuthority
+        return pass
+    }
 
     /// Whether the candidate at `index` lies in a key block.
     @inline(__always)

@@ -1,4 +1,5 @@
 internal import CPrefilter
+internal import Glibc
 internal import PatternEngine
 internal import RedactionRules
 
@@ -143,12 +144,14 @@ final class Scanner {
         var start = start
         var end = end
         var flags = flags
-        if start == scanStart, start > pass.pieces.run {
-            // The run may begin before what was scanned.
-            while start > pass.pieces.run, text[start - 1].isToken { start -= 1 }
+        while end < text.count, text[end].isToken { end += 1 }
+        if start == scanStart, scanStart > 0 {
+            // The run may begin before what was scanned, and its pieces are counted from where they were counted before.
+            start =
+                end > pass.pieces.run
+                ? text.runStart(before: max(start, pass.pieces.run), floor: pass.pieces.run) : start
             flags = UInt8(PM_RUN_ALL.rawValue)
         }
-        while end < text.count, text[end].isToken { end += 1 }
         guard end > pass.runEnd else { return }
         pass.runEnd = end
         if end == pass.innerEnd { return }
@@ -183,9 +186,12 @@ final class Scanner {
         _ text: Text, from piece: Int, to end: Int, isOpen: Bool
     ) -> (end: Int, next: Int, isCut: Bool)? {
         let full = piece + limits.run
+        let last = min(end - 1, full + 1)
         var i = piece
-        while i + 1 < end, i <= full {
-            if text[i] == UInt8(ascii: "."), text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, piece, i) {
+        // Most have no dot.
+        while i < last, let dot = memchr(text.base + i, Int32(UInt8(ascii: ".")), last - i) {
+            i = UnsafeRawPointer(dot) - UnsafeRawPointer(text.base)
+            if text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, piece, i) {
                 var next = i
                 while next < end, text[next] == UInt8(ascii: ".") { next += 1 }
                 return (i, next, false)
@@ -211,10 +217,10 @@ final class Scanner {
     private func innerAnchor(_ pass: inout Pass, at index: Int) {
         guard index >= pass.innerEnd else { return }
         let text = pass.text
-        var start = index
-        while start > pass.pieces.run, text[start - 1].isToken { start -= 1 }
         var end = index
         while end < text.count, text[end].isToken { end += 1 }
+        let floor = pass.pieces.run
+        let start = end > floor ? text.runStart(before: max(index, floor), floor: floor) : index
         pass.innerEnd = end
         if end - start >= Int(PM_MINIMUM_RUN) { examine(&pass, start, end, flags: UInt8(PM_RUN_ALL.rawValue)) }
     }

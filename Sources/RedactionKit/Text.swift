@@ -81,6 +81,13 @@ struct Text {
         return nil
     }
 
+    /// Where the token run begins that ends before `index`; not before `floor`.
+    func runStart(before index: Int, floor: Int) -> Int {
+        var start = index
+        while start > floor, base[start - 1].isToken { start -= 1 }
+        return start
+    }
+
     /// Longest control sequence that is read, in bytes.
     static let maximumSequence = 32
 

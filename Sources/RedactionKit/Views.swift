@@ -43,14 +43,17 @@ extension Scanner {
 
     /// Scans a view and adds what is found, mapped back, from `clip` on. Returns the rule of a secret that reaches the view's end.
     @discardableResult
-    private func scanView(_ view: borrowing View, _ pass: inout Pass, reason: Reason, clip: Int = 0) -> Int? {
+    private func scanView(
+        _ view: borrowing View, _ pass: inout Pass, reason: Reason, clip: Int = 0, isInAuthority: Bool = false
+    ) -> Int? {
         guard view.bytes.count >= Self.minimumView else { return nil }
         let saved = (unmatched, cutRule)
         unmatched.removeAll()
         cutRule = nil
         var last: Int?
         view.bytes.withUnsafeBufferPointer { bytes in
-            var inner = pass.inner(Text(base: bytes.baseAddress!, count: bytes.count))
+            var inner = pass.inner(
+                Text(base: bytes.baseAddress!, count: bytes.count), isInAuthority: isInAuthority)
             scan(&inner)
             for span in inner.spans {
                 let source = view.source(span.start, span.end)
@@ -86,7 +89,7 @@ extension Scanner {
         var follows = start == pass.pieces.word && pass.pieces.followsPlaceholder
         var isPiece = follows
         forEachAtom(word, from: start, isFinal: isFinal) { atom in
-            if !isPiece { follows = pass.followsPlaceholder(atom.start) }
+            if !isPiece { follows = atom.isCut && pass.followsPlaceholder(atom.start) }
             isPiece = atom.isCut
             guard atom.hasEscapes, atom.end > pass.lower, atom.isCut || atom.end < end || isFinal, !follows,
                 !pass.touchesPlaceholder(atom.start..<atom.end), let rule = decode(atom, word, isFinal, &pass)
@@ -115,7 +118,9 @@ extension Scanner {
             case .incomplete, .delimiter: k = atom.end
             }
         }
-        let last = scanView(view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end))
+        let last = scanView(
+            view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end),
+            isInAuthority: isUserInfo(pass, atom.start, atom.start))
         return atom.isCut ? last : nil
     }
 

@@ -207,7 +207,9 @@ extension Scanner {
                     while atom.next < text.count, text[atom.next] == byte { atom.next += 1 }
                     return atom
                 }
-                if isFull { return cut(atom, nextPiece) }
+                // A dot at the limit may be the first of two.
+                let mayBeDots = byte == UInt8(ascii: ".") && atom.end + 1 == text.count && !isFinal
+                if isFull, !mayBeDots { return cut(atom, nextPiece) }
                 atom.end += 1
                 // Most elements are such bytes.
                 let stop = min(text.count, start + (nextPiece == nil ? limits.run - limits.overlap : limits.run))
@@ -274,17 +276,29 @@ extension Scanner {
             return kind.piece(of: max(start, 0), beyond: released, limits)
         }
         var pieces = Pieces()
-        pieces.run = runPiece(text, across: released, floor: earlier.run)
-        (pieces.word, pieces.followsPlaceholder) = atomPiece(pass, across: released, after: earlier)
+        let runStart = text.runStart(before: released, floor: earlier.run)
+        pieces.run = runPiece(text, from: runStart, across: released)
+        // A word without escapes is a run, and has the same pieces.
+        if runStart == earlier.run, runStart == earlier.word {
+            pieces.word = pieces.run
+            pieces.followsPlaceholder =
+                pieces.run > runStart
+                ? pass.followsPlaceholder(runStart) || earlier.followsPlaceholder
+                : earlier.followsPlaceholder
+        } else if runStart > earlier.word, !isWordByte(text, at: runStart - 1) {
+            pieces.word = pieces.run
+            pieces.followsPlaceholder = pieces.run > runStart && pass.followsPlaceholder(runStart)
+        } else {
+            (pieces.word, pieces.followsPlaceholder) = atomPiece(pass, across: released, after: earlier)
+        }
         pieces.wide = start(.wide, earlier.wide)
         pieces.line = rules.lineRules.isEmpty ? released : start(.line, earlier.line)
         return pieces
     }
 
     /// The first part of a run that reaches beyond `released` or may still grow, or where the run begins.
-    private func runPiece(_ text: Text, across released: Int, floor: Int) -> Int {
-        var piece = released
-        while piece > floor, text[piece - 1].isToken { piece -= 1 }
+    private func runPiece(_ text: Text, from start: Int, across released: Int) -> Int {
+        var piece = start
         guard released - piece > limits.run - limits.overlap else { return piece }
         var end = released
         while end < text.count, text[end].isToken { end += 1 }

@@ -13,7 +13,7 @@ extension Scanner {
         let text = pass.text
         guard let start = localStart(text, before: index) else { return }
         // The user of a URL is no address; `url` looks after the password.
-        if isUserInfo(text, start, index, isView: pass.depth > 0) { return }
+        if isUserInfo(pass, start, index) { return }
         var end = index + 1
         let limit = min(text.count, index + 1 + Self.maximumDomain)
         if text.at(end) == UInt8(ascii: "[") {
@@ -170,8 +170,9 @@ extension Scanner {
     /// Whether the `@` at `index` ends the user part of a URL: after `://` with no `/` between, but for one that stands
     /// in an unescaped password.
     ///
-    /// In the view of an atom, which a colon ends, the two slashes stand at the beginning.
-    private func isUserInfo(_ text: Text, _ start: Int, _ index: Int, isView: Bool) -> Bool {
+    /// A view shows no more than an atom: what stands before that was looked at when it was made.
+    func isUserInfo(_ pass: Pass, _ start: Int, _ index: Int) -> Bool {
+        let text = pass.text
         var i = start - 1
         let floor = max(0, start - 256)
         var slash = index
@@ -195,7 +196,7 @@ extension Scanner {
             }
             i -= 1
         }
-        return isView && i < 0 && slash == index && text.has("//", at: 0)
+        return i < 0 && slash == index && pass.isInAuthority
     }
 
     /// `user@host` of a remote login or repository, which is a place and not a mailbox.

@@ -126,7 +126,11 @@ extension Scanner {
                 i += 1
             }
             if !pass.isComplete(at: i) { return pass.holdFrom(start) }
-            if i == value.start + limits.value, addRest(&pass, from: start, limit: i, rule: rule, quote: end) { return }
+            if i == value.start + limits.value {
+                // A list that holds a placeholder was looked at before, and grew over the limit.
+                if text.find(Placeholders.mark, in: value.start..<i) != nil { return }
+                if addRest(&pass, from: start, limit: i, rule: rule, quote: end) { return }
+            }
             if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
             isFirst = false
             let range = start..<i
@@ -135,7 +139,9 @@ extension Scanner {
             }
             if text.at(i) != UInt8(ascii: ";") { return }
         }
-        if i == value.start + limits.value { _ = addRest(&pass, from: i, limit: i, rule: rule, quote: end) }
+        if i == value.start + limits.value, text.find(Placeholders.mark, in: value.start..<i) == nil {
+            _ = addRest(&pass, from: i, limit: i, rule: rule, quote: end)
+        }
     }
 
     /// Cookies that hold a preference and no session.
