@@ -493,6 +493,42 @@ struct UploadTests {
         for number in 1001...1004 { #expect(watched.components(separatedBy: "say-\(number)\n").count == 2) }
     }
 
+    @Test("No canary reaches the server, the ledger or the log, however it is printed")
+    func canaries() throws {
+        let machine = try PairedMachine()
+        let token = "gh" + "p_" + "Zx9QvB3kLm7RtY2wPs5HnD8cFj4GaU6e1KoT"
+        let value = "canary-" + "plover-quartz-" + "8841"
+        let project = machine.files.root + "/project"
+        try FileManager.default.createDirectory(atPath: project, withIntermediateDirectories: true)
+        let script = #"""
+            for s in $T $V; do echo $s; echo $s >&2; printf %s $s | fold -w 1 | while read -r c; do printf %s "$c"; done; echo
+            printf '\033[31m%s\033[0m%s\n' ${s%????????} ${s#${s%????????}}; printf '\r10%% %s\r20%% %s' $s $s >&2; sleep 0.3
+            printf %s ${s%????????}; sleep 0.2; echo ${s#${s%????????}}; done
+            printf '{"type":"agent.note","data":{"text":"%s %s"}}\n' $T $V >&$PIPEMASON_EVENTS_FD
+            """#
+        for options in [["--no-tty"], ["--tty"]] {
+            let run = try Tool.run(
+                ["run", "--mask-env", "T,V"] + options + ["--", "/bin/sh", "-c", script], home: machine.home,
+                directory: project, environment: ["T": token, "V": value])
+            #expect(run.status == 0 && run.output.contains("[REDACTED:"), "\(run.errors)")
+            for text in [run.output, run.errors] { #expect(!text.contains(token) && !text.contains(value)) }
+        }
+        var files = 0
+        for root in [machine.server.directory, project, machine.home] {
+            for case let name as String in try #require(FileManager.default.enumerator(atPath: root)) {
+                guard let bytes = FileManager.default.contents(atPath: root + "/" + name) else { continue }
+                files += 1
+                for secret in [token, value, String(token.suffix(16)), String(value.suffix(12))] {
+                    #expect(bytes.range(of: Data(secret.utf8)) == nil, "\(name)")
+                }
+            }
+        }
+        // Two runs with their logs, receipts and ledger, and what the server has of them.
+        #expect(files >= 8)
+        let sent = try machine.server.requests().filter { $0.path.hasSuffix("/events") }
+        #expect(sent.count >= 2)
+    }
+
     @Test("A pipeline is sent while it goes on, and its images as the log names them")
     func pipeline() throws {
         let machine = try PairedMachine()

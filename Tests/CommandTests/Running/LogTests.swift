@@ -172,6 +172,29 @@ internal import Testing
         #expect(try project.run("echo ran", ["--no-log"]).text == "ran\n")
     }
 
+    @Test func `in a read-only directory nothing is run, and what was kept there can be read`() throws {
+        try #require(getuid() == 0, "needs root, to mount")
+        let project = Project()
+        project.directory.makeDirectory("ro")
+        #expect(
+            try Child.run(
+                ["-C", project.directory.path + "/ro", Child.program, "run", "--", "echo", "before"],
+                program: "/usr/bin/env", directory: project.directory.path
+            ).text == "before\n")
+        let script = """
+            mount --bind ro ro && mount -o remount,bind,ro ro && cd ro || exit 99
+            \(Child.program) run -- echo ran; echo "status $?"
+            \(Child.program) run --no-log -- echo ran
+            \(Child.program) verify && \(Child.program) log --raw | cat
+            """
+        let result = try Child.run(
+            ["-m", "/bin/sh", "-c", script], program: "/usr/bin/unshare", directory: project.directory.path)
+        #expect(result.status == 0, "\(result.error)")
+        #expect(result.text.hasPrefix("status 125\nran\n.pipeline/runs/"))
+        #expect(result.text.hasSuffix("before\n"))
+        #expect(result.error.contains("Read-only file system"))
+    }
+
     @Test func `a log that was changed does not verify, and the line is named`() throws {
         let project = Project()
         #expect(try project.run("for i in 1 2 3; do echo $i; sleep 0.05; done").status == 0)
