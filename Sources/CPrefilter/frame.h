@@ -15,10 +15,6 @@
 /// Blocks of a chunk. The masks of a chunk stay in the first-level cache.
 enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
 
-/// What a place of the list may be, beside its offset.
-enum { IS_FRAGMENT = 1 << 14, IS_PLACE = 1 << 15 };
-_Static_assert(CHUNK <= IS_FRAGMENT, "an offset fits");
-
 /// Most candidates of a chunk: a fragment and an escape at each place, and a run in 17 bytes.
 enum { MOST_RUNS = CHUNK / (PM_MINIMUM_RUN + 1) + 2, MOST = 2 * CHUNK + MOST_RUNS };
 _Static_assert(MOST <= PM_MINIMUM_CAPACITY, "a chunk's candidates fit");
@@ -450,31 +446,19 @@ static __attribute__((noinline)) void look_at_fragment(const kernel_state *state
     }
 }
 
-/// Takes the places off the list that are no special byte and do not begin a fragment. It has no branch that depends on the text.
-PM_INLINE void sift_places(frame *f, size_t position) {
-    const uint8_t *text = f->text + position;
-    const uint64_t *filter = f->tables->fragment_filter, *three = f->tables->three_fragment_filter;
-    size_t left = f->to - position;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < f->place_count; i++) {
-        size_t at = f->places[i];
-        uint32_t key = 0;
-        if (__builtin_expect(at + sizeof key <= left, 1)) __builtin_memcpy(&key, text + at, sizeof key);
-        else if (at < left) __builtin_memcpy(&key, text + at, left - at);
-        const block_masks *m = &f->masks[1 + at / BLOCK];
-        unsigned is_fragment = (unsigned)(m->fragments >> (at % BLOCK) & 1), is_place = (unsigned)(m->places >> (at % BLOCK) & 1);
-        is_fragment &= (unsigned)pm_filter_has(filter, pm_hash_four(key)) | (unsigned)pm_filter_has(three, pm_hash_three(key));
-        f->places[kept] = (uint16_t)(at | (is_fragment ? IS_FRAGMENT : 0) | (is_place ? IS_PLACE : 0));
-        kept += is_fragment | is_place;
-    }
-    f->place_count = kept;
-}
-
 PM_INLINE void look_at_places(const kernel_state *state, frame *f, size_t position) {
+    const uint64_t *filter = f->tables->fragment_filter, *three = f->tables->three_fragment_filter;
     for (uint32_t i = 0; i < f->place_count; i++) {
-        size_t place = f->places[i], at = position + (place & (CHUNK - 1));
-        if (place & IS_FRAGMENT) look_at_fragment(state, f, at);
-        if (place & IS_PLACE) {
+        size_t offset = f->places[i], at = position + offset;
+        const block_masks *m = &f->masks[1 + offset / BLOCK];
+        uint64_t bit = 1ull << (offset % BLOCK);
+        if (m->fragments & bit) {
+            uint32_t key = 0;
+            if (__builtin_expect(at + sizeof key <= f->to, 1)) __builtin_memcpy(&key, f->text + at, sizeof key);
+            else __builtin_memcpy(&key, f->text + at, f->to - at);
+            if (pm_filter_has(filter, pm_hash_four(key)) || pm_filter_has(three, pm_hash_three(key))) look_at_fragment(state, f, at);
+        }
+        if (m->places & bit) {
             if (f->text[at] == '@') {
                 if (pm_screen_address(f->tables, f->text, at, f->to)) emit(f, at, at + 1, PM_AT, 0, 0);
             } else if (pm_screen_escape(f->text, at, f->to)) {
@@ -538,7 +522,6 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
         list(&f);
         find_anchors(&f, position);
         size_t first = f.count;
-        sift_places(&f, position);
         look_at_places(&state, &f, position);
         look_at_runs(&state, &f, position);
         merge_runs(&f, first);
