@@ -17,25 +17,36 @@ package struct Glob: Equatable, Sendable {
     package func matches(_ name: String) -> Bool {
         let pattern = Array(self.pattern.unicodeScalars)
         let name = Array(name.unicodeScalars)
-        var p = 0
-        var n = 0
+        return Self.matches(pattern.count, name.count, isStar: { pattern[$0] == "*" }) { p, n in
+            pattern[p] == "?" || pattern[p] == name[n] ? p + 1 : nil
+        }
+    }
+
+    /// Matches a pattern with stars, which stand for any number of elements, against a name: the one loop for all of them.
+    /// - Parameters:
+    ///   - step: Where the pattern goes on behind the place `p`, which is no star, if what stands there matches the element `n`; nil if
+    ///     it does not.
+    /// - Complexity: The product of the two lengths at worst: a star is extended, never tried again from an earlier one.
+    static func matches(
+        _ pattern: Int, _ name: Int, isStar: (Int) -> Bool, step: (_ p: Int, _ n: Int) -> Int?
+    ) -> Bool {
+        var (p, n) = (0, 0)
         var star: (pattern: Int, name: Int)?
-        while n < name.count {
-            if p < pattern.count, pattern[p] == "*" {
+        while n < name {
+            if p < pattern, isStar(p) {
                 star = (p, n)
                 p += 1
-            } else if p < pattern.count, pattern[p] == "?" || pattern[p] == name[n] {
-                p += 1
+            } else if p < pattern, let next = step(p, n) {
+                p = next
                 n += 1
             } else if let last = star {
                 star = (last.pattern, last.name + 1)
-                p = last.pattern + 1
-                n = last.name + 1
+                (p, n) = (last.pattern + 1, last.name + 1)
             } else {
                 return false
             }
         }
-        return pattern[p...].allSatisfy { $0 == "*" }
+        return (p..<pattern).allSatisfy(isStar)
     }
 
     package static func trimmed(_ text: some StringProtocol) -> String {

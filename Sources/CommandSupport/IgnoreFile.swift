@@ -61,49 +61,18 @@ package struct IgnoreFile: Sendable, Equatable {
         return pattern
     }
 
-    /// `components` against the whole path. A stretch of directories is given back at most once for each of them.
+    /// `components` against the whole path; an empty one is any stretch of directories.
     private static func matches(_ components: [[UInt8]], _ path: [[UInt8]]) -> Bool {
-        var (i, j) = (0, 0)
-        var retry: (i: Int, j: Int)?
-        while j < path.count {
-            if i < components.count, components[i].isEmpty {
-                retry = (i, j)
-                i += 1
-            } else if i < components.count, glob(components[i], path[j]) {
-                i += 1
-                j += 1
-            } else if let again = retry {
-                retry = (again.i, again.j + 1)
-                i = again.i + 1
-                j = again.j + 1
-            } else {
-                return false
-            }
+        Glob.matches(components.count, path.count, isStar: { components[$0].isEmpty }) { i, j in
+            glob(components[i], path[j]) ? i + 1 : nil
         }
-        return i == components.count
     }
 
     /// Shell pattern against one name.
     private static func glob(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
-        var (i, j) = (0, 0)
-        var retry: (i: Int, j: Int)?
-        while j < name.count {
-            if i < pattern.count, pattern[i] == UInt8(ascii: "*") {
-                retry = (i, j)
-                i += 1
-            } else if i < pattern.count, let next = one(pattern, i, name[j]) {
-                i = next
-                j += 1
-            } else if let again = retry {
-                retry = (again.i, again.j + 1)
-                i = again.i + 1
-                j = again.j + 1
-            } else {
-                return false
-            }
+        Glob.matches(pattern.count, name.count, isStar: { pattern[$0] == UInt8(ascii: "*") }) { i, j in
+            one(pattern, i, name[j])
         }
-        while i < pattern.count, pattern[i] == UInt8(ascii: "*") { i += 1 }
-        return i == pattern.count
     }
 
     /// Where the pattern goes on if what stands at `i` matches `byte`.

@@ -1,5 +1,3 @@
-internal import OpenSSLEngine
-
 /// Entry point for fuzzers: any bytes, read as each thing that a browser sends. Must not trap by itself; traps when a key that
 /// was read does not read the same again, or when a signature that nobody made is accepted.
 package func fuzzPasskey(_ bytes: [UInt8]) {

@@ -110,7 +110,8 @@ public struct RelyingParty: Sendable {
     }
 
     /// Checks the answer to `creationOptions` (section 7.1).
-    /// - Parameter challenge: Tells whether it is one that was given out for this person, and uses it up.
+    /// - Parameter challenge: The one that was given out for this person, and that nothing has answered yet.
+    /// - Throws: `WebAuthnError`, `CryptoError`.
     public func register(
         clientData: [UInt8], attestation: [UInt8], challenge: [UInt8]
     ) throws -> Registration {

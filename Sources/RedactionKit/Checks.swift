@@ -377,7 +377,7 @@ enum Placeholders {
 /// A set of short words, letters compared without case: a look-up is one hash and a comparison of two numbers.
 struct ShortWords: Sendable {
     /// Longest word, in bytes.
-    static let maximumLength = 16
+    static let maximumLength = 15
 
     private struct Entry {
         var low: UInt64 = 0
@@ -395,15 +395,15 @@ struct ShortWords: Sendable {
             precondition(word.utf8CodeUnitCount <= Self.maximumLength, "a word fits an entry")
             let entry = Self.entry(word.utf8Start, word.utf8CodeUnitCount)
             var slot = self.slot(entry)
-            while slots[slot].low != 0 { slot = (slot + 1) & (size - 1) }
+            while slots[slot].high != 0 { slot = (slot + 1) & (size - 1) }
             slots[slot] = entry
         }
     }
 
-    /// The bytes as two numbers, in lower case.
+    /// The bytes as two numbers, in lower case, with their count in the last place: a word with NUL behind it is another.
     @inline(__always)
     private static func entry(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Entry {
-        var entry = Entry()
+        var entry = Entry(high: UInt64(count) << 56)
         for i in 0..<min(count, 8) { entry.low |= UInt64(lower(bytes[i])) << UInt64(8 * i) }
         if count > 8 {
             for i in 8..<count { entry.high |= UInt64(lower(bytes[i])) << UInt64(8 * (i - 8)) }
@@ -421,7 +421,7 @@ struct ShortWords: Sendable {
         guard range.count <= Self.maximumLength, !range.isEmpty else { return false }
         let entry = Self.entry(text.base + range.lowerBound, range.count)
         var slot = slot(entry)
-        while slots[slot].low != 0 {
+        while slots[slot].high != 0 {
             if slots[slot].low == entry.low && slots[slot].high == entry.high { return true }
             slot = (slot + 1) & (slots.count - 1)
         }

@@ -13,7 +13,8 @@ extension ControlPlane {
 
     /// Signs in whose passkey answered.
     /// - Parameter answer: `id`, `client_data`, `authenticator_data`, `signature` and `user`, each in base64url.
-    /// - Throws: one problem whatever was wrong: who asks learns nothing about passkeys that are there.
+    /// - Throws: one problem whatever was wrong, but for a challenge that is not good any more: who asks learns nothing about
+    ///   passkeys that are there.
     package func signIn(passkey answer: Document, origin: SessionOrigin) async throws -> SignedIn {
         let party = try requireRelyingParty()
         var answer = answer
