@@ -1,6 +1,6 @@
 package import CommandSupport
 internal import Glibc
-package import JSONText
+internal import JSONText
 package import LinkProtocol
 package import RunModel
 

@@ -1,4 +1,4 @@
-package import RunModel
+internal import RunModel
 
 /// The address of a server: scheme, host and port.
 package struct Origin: Sendable, Equatable, CustomStringConvertible {

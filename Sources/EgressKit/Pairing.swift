@@ -1,4 +1,4 @@
-package import JSONText
+internal import JSONText
 package import LinkProtocol
 package import SealingKit
 

@@ -2,10 +2,10 @@ package import CommandSupport
 internal import Glibc
 internal import Gzip
 internal import JSONText
-package import LinkProtocol
+internal import LinkProtocol
 internal import RunFiles
-package import RunModel
-package import SealingKit
+internal import RunModel
+internal import SealingKit
 
 /// Sends one run's log to the server, from its spool, and keeps at it (docs/formats/egress.md, "Upload").
 ///

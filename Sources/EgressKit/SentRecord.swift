@@ -1,6 +1,6 @@
 package import CommandSupport
 internal import Glibc
-package import RunFiles
+internal import RunFiles
 package import RunModel
 internal import TextEncodings
 

@@ -1,4 +1,4 @@
-package import CommandSupport
+internal import CommandSupport
 internal import Glibc
 internal import JSONText
 internal import Synchronization

@@ -1,4 +1,4 @@
-package import JSONText
+internal import JSONText
 
 /// Where all requests of a link go, and how.
 package struct LinkConfiguration: Sendable, Equatable {

@@ -1,4 +1,4 @@
-public import OpenSSLEngine
+internal import OpenSSLEngine
 
 /// The public key of a passkey, as COSE writes it (RFC 9052, section 7; RFC 9053).
 public struct CredentialKey: Sendable, Hashable {

@@ -1,4 +1,4 @@
-package import JSONText
+internal import JSONText
 
 /// Why a line is not an event, or not the next one of its log. Names the place, never the content.
 package struct EventLineError: Error, Sendable, Equatable, CustomStringConvertible {

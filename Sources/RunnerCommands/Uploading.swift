@@ -1,6 +1,6 @@
-package import ArgumentParser
-package import CommandSupport
-package import EgressKit
+internal import ArgumentParser
+internal import CommandSupport
+internal import EgressKit
 internal import Glibc
 internal import RunModel
 package import RunnerKit

@@ -1,7 +1,7 @@
 package import CommandSupport
 internal import JSONText
 package import RedactionKit
-package import RedactionRules
+internal import RedactionRules
 
 /// `--report json`: docs/formats/report.md.
 package enum JSONReport {

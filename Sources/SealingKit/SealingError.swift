@@ -1,4 +1,4 @@
-package import JSONText
+internal import JSONText
 public import OpenSSLEngine
 
 /// A failure to seal, open, parse or store, without any secret content.

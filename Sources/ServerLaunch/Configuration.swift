@@ -1,6 +1,6 @@
 internal import Glibc
 internal import ServerStorePostgres
-package import TOMLText
+internal import TOMLText
 
 /// A setting of the server, with one name for its flag, its variable and its line in the file.
 package enum Setting: String, CaseIterable, Sendable {

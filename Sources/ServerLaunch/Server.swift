@@ -1,13 +1,13 @@
 internal import CoreMetrics
-package import Hummingbird
+internal import Hummingbird
 package import HummingbirdCore
 internal import HummingbirdTLS
-package import Logging
+internal import Logging
 internal import NIOCore
 internal import NIOSSL
 internal import RedactionKit
 internal import RedactionLogging
-package import SealingKit
+internal import SealingKit
 package import ServerKit
 internal import ServerStore
 internal import ServiceLifecycle

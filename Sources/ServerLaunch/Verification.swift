@@ -1,7 +1,7 @@
 internal import RunModel
 package import SealingKit
 package import ServerKit
-package import ServerStore
+internal import ServerStore
 
 /// Opens everything and checks every chain, without showing any of it.
 package struct Verification: Sendable {

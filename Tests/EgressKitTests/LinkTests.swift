@@ -69,7 +69,7 @@ final class Certificates {
         [any]
         commonName = supplied
         """.write(toFile: path(name + ".cnf"), atomically: true, encoding: .utf8)
-        FileManager.default.createFile(atPath: path(name + ".db"), contents: nil)
+        try Data().write(to: URL(filePath: path(name + ".db")))
         let format = DateFormatter()
         format.dateFormat = "yyMMddHHmmss'Z'"
         format.timeZone = TimeZone(identifier: "UTC")

@@ -17,7 +17,7 @@ final class RunFiles {
         root = NSTemporaryDirectory() + "/egress-" + UUID().uuidString
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        FileManager.default.createFile(atPath: log, contents: nil)
+        try Data().write(to: URL(filePath: log))
     }
 
     var directory: String { "\(root)/.pipeline/runs/\(run)" }

@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 internal import Glibc
 
 /// A connection that sends what it is told, byte for byte, and no more: for clients that do not behave.

@@ -1,5 +1,5 @@
 package import ServerStore
-package import Testing
+internal import Testing
 
 /// One promise of a store. The suite of each store runs all of them, each on a store of its own.
 package struct ContractCase: Sendable, CustomTestStringConvertible {

@@ -5,7 +5,7 @@ package import HummingbirdTesting
 package import JSONText
 package import Logging
 package import RunModel
-package import SealingKit
+internal import SealingKit
 package import ServerKit
 package import ServerStore
 package import ServerStoreSQLite

@@ -2,8 +2,8 @@ package import HTTPTypes
 package import Hummingbird
 package import HummingbirdTesting
 package import ServerKit
-package import ServerStore
-package import Testing
+internal import ServerStore
+internal import Testing
 
 /// How the matrix calls a route, and what the right credential gets.
 package struct MatrixRow: Sendable {

@@ -1,5 +1,5 @@
 internal import OpenSSLEngine
-package import SealingKit
+internal import SealingKit
 internal import Synchronization
 
 /// The short codes that people type to pair a runner (RFC 8628, section 6.1).

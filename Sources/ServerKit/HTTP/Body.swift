@@ -1,7 +1,7 @@
 internal import Gzip
 internal import HTTPTypes
 package import Hummingbird
-package import JSONText
+internal import JSONText
 internal import NIOCore
 
 /// Reading bodies, each within a bound.

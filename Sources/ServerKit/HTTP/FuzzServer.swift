@@ -1,7 +1,7 @@
 internal import Gzip
 internal import HTTPTypes
 internal import RunModel
-package import ServerStore
+internal import ServerStore
 
 /// Fuzz entry point: everything that reads what a stranger sends, on any bytes.
 ///

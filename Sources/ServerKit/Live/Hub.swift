@@ -1,5 +1,5 @@
-package import NIOCore
-package import ServerStore
+internal import NIOCore
+internal import ServerStore
 internal import ServiceLifecycle
 internal import Synchronization
 

@@ -1,4 +1,4 @@
-package import HTTPTypes
+internal import HTTPTypes
 internal import Hummingbird
 internal import JSONText
 package import Logging
