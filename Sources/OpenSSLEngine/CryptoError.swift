@@ -15,6 +15,8 @@ public struct CryptoError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let invalidLength = Code(description: "invalid length")
         /// A public key that X25519 refuses, because the shared secret would be all zero (RFC 7748, section 6.1).
         public static let invalidPublicKey = Code(description: "invalid public key")
+        /// A text that is no key of the kind that is expected.
+        public static let invalidKey = Code(description: "invalid key")
         /// A named limit of this module was reached.
         public static let limitExceeded = Code(description: "limit exceeded")
         /// The secure heap is full (`Secret.secureHeapSize`).
