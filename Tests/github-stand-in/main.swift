@@ -1,0 +1,31 @@
+// A GitHub to try the control plane with: `github-stand-in [--app] [PORT]`. One person, `mona`, with two repositories, agrees to whatever
+// is asked. Prints the settings of pipemason-server that go with it (docs/github.md, "To try it").
+internal import Foundation
+internal import GitHubStandIn
+internal import OpenSSLEngine
+
+func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+var options = GitHubStandIn.Options()
+options.isApp = CommandLine.arguments.contains("--app")
+let port = CommandLine.arguments.dropFirst().compactMap { Int($0) }.first ?? 0
+let standIn = try GitHubStandIn(options)
+standIn.signIn("mona")
+try standIn.addRepository("mona", "private-project", writers: ["mona"], installation: options.isApp ? 1 : nil)
+try standIn.addRepository("acme", "tools", isPrivate: false, readers: ["mona"], installation: options.isApp ? 1 : nil)
+try await standIn.start(port: port)
+
+let secret = standIn.directory.appendingPathComponent("client-secret")
+let key = standIn.directory.appendingPathComponent("app-key.pem")
+for (file, bytes) in [(secret, Array(standIn.clientSecret.utf8)), (key, try standIn.appKey.pem)] {
+    FileManager.default.createFile(
+        atPath: file.path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+}
+say("github-url = \"\(standIn.url)\"")
+say("github-client-id = \"\(standIn.clientID)\"")
+say("github-client-secret-file = \"\(secret.path)\"")
+if options.isApp {
+    say("github-app-id = \"\(standIn.appID)\"")
+    say("github-app-key-file = \"\(key.path)\"")
+}
+while true { try await Task.sleep(for: .seconds(3600)) }
