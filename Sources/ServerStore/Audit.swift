@@ -66,7 +66,12 @@ public enum AuditAction: String, Sendable, Hashable, CaseIterable {
     case runsExpired = "runs.expired"
     case githubConnected = "github.connected"
     case githubDisconnected = "github.disconnected"
+    /// GitHub does not take the connection's tokens any more.
+    case githubBroken = "github.broken"
     case gitTokenGranted = "git-token.granted"
+    /// Given back, or found to be over.
+    case gitTokenClosed = "git-token.closed"
+    case pullRequestCreated = "pull-request.created"
 }
 
 /// The audit log of an organization. There is no way to change or remove an entry.

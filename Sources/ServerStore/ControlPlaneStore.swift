@@ -6,7 +6,7 @@ public import SealingKit
 /// organizations have no key in common; the contract suite holds every store to that.
 public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
     AuditStore,
-    ReceiptKeyStore, PasskeyStore
+    ReceiptKeyStore, PasskeyStore, GitHubStore
 {
     /// The keys of organizations and the records under them, for SealingKit's `KeyRing`.
     var keys: any KeyRingStore { get }

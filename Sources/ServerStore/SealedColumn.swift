@@ -17,6 +17,8 @@ package struct SealedColumn: Sendable {
     package let kind: RecordKind
     /// The columns that name the row in its organization, in order; `context` reads them.
     package let key: [(column: String, form: Form)]
+    /// Further columns that `context` reads.
+    package var alsoRead: [String] = []
     package let context: @Sendable (OrganizationID, any StoredRow) throws -> RecordContext
 
     /// Sorted by table.
@@ -25,6 +27,18 @@ package struct SealedColumn: Sendable {
             table: "artifacts", column: "wrapped_key", kind: .key, key: [("run_id", .id), ("digest", .bytes)],
             context: { organization, row in
                 try SealedPlace.artifactKey(organization, try row.value("run_id"), try row.blob("digest"))
+            }),
+        SealedColumn(
+            table: "git_grants", column: "token", kind: .field, key: [("grant_id", .id)],
+            context: { organization, row in
+                try SealedPlace.gitGrant(organization, try row.value("grant_id"))
+            }),
+        SealedColumn(
+            table: "github_connections", column: "tokens", kind: .field, key: [("user_id", .id)],
+            alsoRead: ["generation"],
+            context: { organization, row in
+                try SealedPlace.githubTokens(
+                    organization, try row.value("user_id"), generation: try row.value("generation"))
             }),
         SealedColumn(
             table: "receipt_keys", column: "sealed", kind: .field, key: [("receipt_key_id", .text)],
@@ -41,6 +55,6 @@ package struct SealedColumn: Sendable {
         "'\(table)/' || " + key.map { digits($0.column, $0.form) }.joined(separator: " || '/' || ")
     }
 
-    /// The columns of the row's key, for a list of what to select.
-    package var keyColumns: String { key.map(\.column).joined(separator: ", ") }
+    /// The columns of the row's key and what else `context` reads, for a list of what to select.
+    package var keyColumns: String { (key.map(\.column) + alsoRead).joined(separator: ", ") }
 }

@@ -52,6 +52,24 @@ public enum SealedPlace {
             generation: "1")
     }
 
+    /// The tokens of a member's connection to GitHub, as `github_connections.tokens`.
+    public static func githubTokens(
+        _ organization: OrganizationID, _ user: UserID, generation: Int64
+    ) throws(SealingError) -> RecordContext {
+        try RecordContext(
+            purpose: "github-tokens", tenant: organization.description, table: "github_connections",
+            row: user.description, column: "tokens", generation: String(generation))
+    }
+
+    /// A token for git that was handed out, as `git_grants.token`.
+    public static func gitGrant(
+        _ organization: OrganizationID, _ grant: GitGrantID
+    ) throws(SealingError) -> RecordContext {
+        try RecordContext(
+            purpose: "git-grant", tenant: organization.description, table: "git_grants", row: grant.description,
+            column: "token", generation: "1")
+    }
+
     /// The name of an artifact's row: run and digest.
     package static func artifactRow(_ run: RunID, _ digest: [UInt8]) -> String { "\(run)/\(Hex.encode(digest.span))" }
 }

@@ -172,6 +172,24 @@ extension StoredRow {
             wrappedKey: try blob("wrapped_key"))
     }
 
+    package func githubConnection() throws -> GitHubConnection {
+        GitHubConnection(
+            user: try value("user_id"), site: try value("site"), account: try value("account"),
+            accountID: try value("account_id"), scopes: try value("scopes"),
+            isApp: try value("is_app", as: Int64.self) != 0, created: try value("created"),
+            renewed: try value("renewed"), expires: try optional("expires"),
+            refreshExpires: try optional("refresh_expires"), generation: try value("generation"),
+            state: try word("state"), tokens: try blob("tokens"))
+    }
+
+    package func gitGrant() throws -> GitGrant {
+        GitGrant(
+            id: try value("grant_id"), run: try value("run_id"), runner: try value("token_id"),
+            user: try value("user_id"), repository: try value("repository"), operation: try value("operation"),
+            mode: try value("mode"), created: try value("created"), expires: try optional("expires"),
+            closed: try optional("closed"), token: try bytes("token"))
+    }
+
     package func auditEntry() throws -> AuditEntry {
         let actor: AuditActor
         switch try value("actor", as: String.self) {

@@ -8,6 +8,7 @@ enum Schema {
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
         migrator.registerMigration("passkeys") { database in try database.execute(sql: passkeys) }
         migrator.registerMigration("runner-keys") { database in try database.execute(sql: runnerKeys) }
+        migrator.registerMigration("github") { database in try database.execute(sql: github) }
         return migrator
     }
 
@@ -221,5 +222,49 @@ enum Schema {
             expires INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX challenges_by_user ON challenges (user_id);
+        """
+
+    /// GitHub. A member who is removed loses their connection by the foreign key.
+    private static let github = """
+        CREATE TABLE github_connections (
+            org_id BLOB NOT NULL,
+            user_id BLOB NOT NULL,
+            site TEXT NOT NULL,
+            account TEXT NOT NULL,
+            account_id INTEGER NOT NULL,
+            scopes TEXT NOT NULL,
+            is_app INTEGER NOT NULL,
+            created INTEGER NOT NULL,
+            renewed INTEGER NOT NULL,
+            expires INTEGER,
+            refresh_expires INTEGER,
+            generation INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            lease_until INTEGER,
+            key_id BLOB NOT NULL,
+            tokens BLOB NOT NULL,
+            PRIMARY KEY (org_id, user_id),
+            FOREIGN KEY (org_id, user_id) REFERENCES memberships ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE git_grants (
+            org_id BLOB NOT NULL,
+            grant_id BLOB NOT NULL,
+            run_id BLOB NOT NULL,
+            token_id BLOB NOT NULL,
+            user_id BLOB NOT NULL,
+            repository TEXT NOT NULL,
+            operation TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            expires INTEGER,
+            closed INTEGER,
+            key_id BLOB,
+            token BLOB,
+            PRIMARY KEY (org_id, grant_id),
+            FOREIGN KEY (org_id, run_id) REFERENCES runs ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX git_grants_by_run ON git_grants (org_id, run_id);
+        CREATE INDEX git_grants_open ON git_grants (org_id, expires) WHERE closed IS NULL;
         """
 }

@@ -10,7 +10,7 @@ package struct ContractCase: Sendable, CustomTestStringConvertible {
 
     package static let all: [ContractCase] =
         organizationCases + runnerTokenCases + runCases + eventCases + artifactCases + entranceCases + pairingCases
-        + passkeyCases + keyCases + tenancyCases + maintenanceCases
+        + passkeyCases + keyCases + githubCases + tenancyCases + maintenanceCases
 
     init(_ name: String, _ run: @Sendable @escaping (any ControlPlaneStore) async throws -> Void) {
         self.name = name
