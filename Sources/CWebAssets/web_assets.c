@@ -50,6 +50,9 @@ static const unsigned char runs_html[] = {
 static const unsigned char settings_audit_html[] = {
 #embed "assets/settings-audit.html"
 };
+static const unsigned char settings_github_html[] = {
+#embed "assets/settings-github.html"
+};
 static const unsigned char settings_members_html[] = {
 #embed "assets/settings-members.html"
 };
@@ -98,6 +101,7 @@ static const pm_web_asset assets[] = {
     ASSET("run.js", run_js),
     ASSET("runs.html", runs_html),
     ASSET("settings-audit.html", settings_audit_html),
+    ASSET("settings-github.html", settings_github_html),
     ASSET("settings-members.html", settings_members_html),
     ASSET("settings-organization.html", settings_organization_html),
     ASSET("settings-runners.html", settings_runners_html),

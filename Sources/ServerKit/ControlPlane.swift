@@ -1,3 +1,4 @@
+internal import GitHubAPI
 internal import HTTPTypes
 package import Hummingbird
 internal import Logging
@@ -23,6 +24,8 @@ package final class ControlPlane: Sendable {
     let userCodes: UserCodes
     /// What passkeys are made for; nil when the server is reached by an address instead of a name.
     package let relyingParty: RelyingParty?
+    /// GitHub, if this server is registered there.
+    package let github: GitHubService?
 
     /// - Parameter keks: Reads the key file that wraps the keys of organizations.
     package init(
@@ -38,8 +41,15 @@ package final class ControlPlane: Sendable {
         hub = Hub(limits: settings.limits, pollInterval: store.pollInterval)
         authenticator = Authenticator(store: store)
         scrubber = try ArrivalScrubber()
-        cabinet = KeyCabinet(store: store, keks: keks)
-        userCodes = try UserCodes(keks: keks())
+        let cabinet = KeyCabinet(store: store, keks: keks)
+        self.cabinet = cabinet
+        let kek = try keks()
+        userCodes = try UserCodes(keks: kek)
+        github = settings.github.map { registration in
+            GitHubService(
+                registration, store: store, isAlone: !(settings.storeIsShared ?? (store.pollInterval != nil)),
+                cabinet: cabinet, key: kek.primary, now: now)
+        }
         relyingParty = RelyingParty(origin: settings.publicURL, name: "pipemason")
     }
 
@@ -54,6 +64,7 @@ package final class ControlPlane: Sendable {
         routes.addStream()
         routes.addArtifacts()
         routes.addOrganization()
+        routes.addGitHub()
         routes.addDescription()
         return routes
     }

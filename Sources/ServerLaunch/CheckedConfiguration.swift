@@ -92,6 +92,7 @@ extension ServerConfiguration {
         if !list(.mailCommand).isEmpty, text(.mailFrom) == nil {
             throw fail(.mailCommand, "mail-from is needed as well")
         }
+        try checkGitHub()
         guard Logger.Level(rawValue: text(.logLevel) ?? "") != nil else {
             throw fail(.logLevel, Setting.logLevel.summary)
         }

@@ -19,6 +19,12 @@ package enum Setting: String, CaseIterable, Sendable {
     case mailFrom = "mail-from"
     case firstOwner = "first-owner"
     case firstOrganization = "first-organization"
+    case githubURL = "github-url"
+    case githubClientID = "github-client-id"
+    case githubClientSecretFile = "github-client-secret-file"
+    case githubAppID = "github-app-id"
+    case githubAppKeyFile = "github-app-key-file"
+    case githubCAFile = "github-ca-file"
     case logLevel = "log-level"
     case logFormat = "log-format"
 
@@ -47,6 +53,12 @@ package enum Setting: String, CaseIterable, Sendable {
         case .mailFrom: "The sender of mail."
         case .firstOwner: "The mail address of the first organization's owner."
         case .firstOrganization: "The name of the first organization."
+        case .githubURL: "GitHub's address: https://github.com, or a GitHub Enterprise."
+        case .githubClientID: "The client id of the OAuth App or GitHub App; without it, no GitHub."
+        case .githubClientSecretFile: "The file of its client secret; nobody but the server may read it."
+        case .githubAppID: "The number of the GitHub App; without it, it is an OAuth App."
+        case .githubAppKeyFile: "The file of the GitHub App's private key (PEM), for tokens of its installations."
+        case .githubCAFile: "Trust the certificates in this file (PEM) for GitHub, in place of the system's."
         case .logLevel: "trace, debug, info, notice, warning, error or critical."
         case .logFormat: "json or text."
         }
@@ -87,7 +99,8 @@ package struct ServerConfiguration: Sendable {
     private static let defaults: [Setting: [String]] = [
         .data: ["/var/lib/pipemason-server"], .listen: ["127.0.0.1:8080"],
         .metricsReaders: ["127.0.0.0/8", "::1"], .firstOrganization: ["default"], .firstOwner: ["owner@" + "localhost"],
-        .logLevel: ["info"], .logFormat: ["json"], .databaseConnections: [String(PostgresStore.connections)],
+        .githubURL: ["https://github.com"], .logLevel: ["info"], .logFormat: ["json"],
+        .databaseConnections: [String(PostgresStore.connections)],
     ]
 
     private mutating func merge(_ file: (name: String, text: String)) throws(ConfigurationError) {

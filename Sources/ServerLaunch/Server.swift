@@ -104,6 +104,7 @@ package struct Server: Sendable {
     ) throws -> ControlPlane {
         var settings = configuration.settings()
         settings.metricsText = { metrics.text() }
+        settings.github = try configuration.github()
         let command = configuration.list(.mailCommand)
         let mailer: any Mailer =
             command.isEmpty ? NoMailer() : CommandMailer(command: command, from: configuration.text(.mailFrom) ?? "")
@@ -158,6 +159,7 @@ struct Sweeper: Service {
             while !Task.isCancelled {
                 do {
                     while try await plane.store.sweep(now: plane.now()) >= StoreLimits.sweep {}
+                    try await plane.github?.sweepGrants()
                 } catch {
                     logger.error("The sweep failed.", metadata: ["error.type": "\(type(of: error))"])
                 }

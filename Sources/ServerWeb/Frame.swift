@@ -24,6 +24,8 @@ struct Frame {
     var inDevice = false
     var inSettings = false
     var notice: String?
+    /// Another origin that a form of the page leads to.
+    var formTarget: String?
 
     enum Place { case runs, device, settings, none }
 
@@ -62,18 +64,22 @@ struct Frame {
     func response(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]) -> Response {
         var headers = headers
         headers[.contentType] = "text/html; charset=utf-8"
-        headers[.contentSecurityPolicy] = Self.policy
+        headers[.contentSecurityPolicy] = formTarget.map { Self.policy(formsTo: $0) } ?? Self.policy
         headers[HTTPField.Name("Referrer-Policy")!] = "same-origin"
         headers[HTTPField.Name("Cross-Origin-Opener-Policy")!] = "same-origin"
         let html = Templates.render("layout", self)
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: html)))
     }
 
-    static let policy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
-        "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    ].joined(separator: "; ")
+    static let policy = policy(formsTo: nil)
+
+    private static func policy(formsTo target: String?) -> String {
+        [
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+            "form-action 'self'" + (target.map { " " + $0 } ?? ""), "base-uri 'none'", "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'", "trusted-types 'none'",
+        ].joined(separator: "; ")
+    }
 }
 
 extension Call {

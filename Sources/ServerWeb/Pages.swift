@@ -13,5 +13,6 @@ extension Routes {
         addSettingsPages()
         addMemberPages()
         addAuditPages()
+        addGitHubPages()
     }
 }

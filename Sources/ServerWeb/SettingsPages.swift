@@ -71,7 +71,7 @@ extension Routes {
 
 /// The pages under /settings.
 enum SettingsPage {
-    case runners, members, sessions, audit, organization
+    case runners, members, sessions, github, audit, organization
 }
 
 extension Call {
@@ -82,6 +82,7 @@ extension Call {
             let onRunners: Bool
             let onMembers: Bool
             let onSessions: Bool
+            let onGitHub: Bool
             let onAudit: Bool
             let onOrganization: Bool
             let isAdmin: Bool
@@ -89,7 +90,8 @@ extension Call {
         }
         let outer = View(
             content: Templates.render(template, view), onRunners: page == .runners, onMembers: page == .members,
-            onSessions: page == .sessions, onAudit: page == .audit, onOrganization: page == .organization,
+            onSessions: page == .sessions, onGitHub: page == .github, onAudit: page == .audit,
+            onOrganization: page == .organization,
             isAdmin: role >= .admin, isOwner: role >= .owner)
         return try await frame("Settings", Templates.render("settings", outer), in: .settings)
     }

@@ -52,6 +52,24 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: ArgumentHelp(Setting.firstOrganization.help, valueName: "name"))
     var firstOrganization: String?
 
+    @Option(name: .customLong("github-url"), help: ArgumentHelp(Setting.githubURL.help, valueName: "url"))
+    var githubURL: String?
+
+    @Option(name: .customLong("github-client-id"), help: ArgumentHelp(Setting.githubClientID.help, valueName: "id"))
+    var githubClientID: String?
+
+    @Option(help: ArgumentHelp(Setting.githubClientSecretFile.help, valueName: "file"))
+    var githubClientSecretFile: String?
+
+    @Option(name: .customLong("github-app-id"), help: ArgumentHelp(Setting.githubAppID.help, valueName: "id"))
+    var githubAppID: String?
+
+    @Option(help: ArgumentHelp(Setting.githubAppKeyFile.help, valueName: "file"))
+    var githubAppKeyFile: String?
+
+    @Option(name: .customLong("github-ca-file"), help: ArgumentHelp(Setting.githubCAFile.help, valueName: "file"))
+    var githubCAFile: String?
+
     @Option(help: ArgumentHelp(Setting.logLevel.help, valueName: "level"))
     var logLevel: String?
 
@@ -66,7 +84,10 @@ struct ConfigurationOptions: ParsableArguments {
             (.databaseConnections, databaseConnections), (.kekFile, kekFile), (.listen, listen),
             (.publicURL, publicURL),
             (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.mailFrom, mailFrom), (.firstOwner, firstOwner),
-            (.firstOrganization, firstOrganization), (.logLevel, logLevel), (.logFormat, logFormat),
+            (.firstOrganization, firstOrganization), (.githubURL, githubURL), (.githubClientID, githubClientID),
+            (.githubClientSecretFile, githubClientSecretFile), (.githubAppID, githubAppID),
+            (.githubAppKeyFile, githubAppKeyFile), (.githubCAFile, githubCAFile), (.logLevel, logLevel),
+            (.logFormat, logFormat),
         ]
         for (setting, value) in texts { flags[setting] = value.map { [$0] } }
         let lists: [(Setting, [String])] = [

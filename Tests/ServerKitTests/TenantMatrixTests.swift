@@ -9,7 +9,9 @@ internal import Testing
 
 @Suite struct TenantMatrixTests {
     @Test func everyRouteByEveryCredentialForEveryTarget() async throws {
-        let matrix = try await TenantMatrix(try Fixture(limits: .unhurried))
+        let clock = SettableClock()
+        let github = try await GitHubHandle.start(clock: clock)
+        let matrix = try await TenantMatrix(try Fixture(limits: .unhurried, github: github, clock: clock))
         let cells = try await matrix.fixture.test { client in try await matrix.check(MatrixRow.api, client) }
         print("tenant matrix: \(matrix.fixture.makeRoutes().table.count) routes, \(cells) cells")
         #expect(cells > 1000)

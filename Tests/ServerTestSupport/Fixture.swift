@@ -17,10 +17,13 @@ package final class Fixture: Sendable {
     package let plane: ControlPlane
     package let store: SQLiteStore
     package let mails = MailBox()
+    /// The GitHub that the control plane is registered at. None by default.
+    package let github: GitHubHandle
     package let directory: URL
     /// Adds pages to the routes of the API.
     private let addPages: @Sendable (Routes) -> Void
     private let clock: SettableClock
+    private let keks: KeyFile
     /// Wakes watchers whose time is over, as the server's service does.
     private let ticker: Task<Void, Never>
 
@@ -28,6 +31,7 @@ package final class Fixture: Sendable {
 
     package init(
         limits: ServerLimits = ServerLimits(), pages: any PageErrors = ProblemPages(),
+        github: GitHubHandle = GitHubHandle(), clock: SettableClock = SettableClock(),
         settings change: (inout ServerSettings) -> Void = { _ in },
         addPages: @Sendable @escaping (Routes) -> Void = { _ in }
     ) throws {
@@ -35,11 +39,14 @@ package final class Fixture: Sendable {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("pipemason-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         store = try SQLiteStore(path: directory.appendingPathComponent("server.sqlite").path)
-        let clock = SettableClock()
         self.clock = clock
         var settings = ServerSettings(publicURL: Self.publicURL, limits: limits)
+        self.github = github
+        settings.github = github.registration
+        settings.storeIsShared = true
         change(&settings)
         let keks = try KeyFile.generate()
+        self.keks = keks
         plane = try ControlPlane(
             store: store, keks: { keks }, settings: settings, mailer: mails, pages: pages,
             now: { clock.now })
@@ -57,6 +64,14 @@ package final class Fixture: Sendable {
         let routes = plane.apiRoutes()
         addPages(routes)
         return routes
+    }
+
+    /// Another server on the same database, as far as one process can be two.
+    package func secondPlane() throws -> ControlPlane {
+        let keks = keks
+        let clock = clock
+        return try ControlPlane(
+            store: store, keks: { keks }, settings: plane.settings, mailer: mails, now: { clock.now })
     }
 
     package var now: StoreTime {
@@ -78,6 +93,8 @@ package let testLogger = Logger(label: "test")
 /// A clock for tests.
 package final class SettableClock: Sendable {
     private let time = Mutex(StoreTime(milliseconds: 1_800_000_000_000))
+
+    package init() {}
 
     package var now: StoreTime {
         get { time.withLock { $0 } }
@@ -173,8 +190,8 @@ package struct Tenant: Sendable {
     // MARK: - Things to ask for
 
     /// A new run of the tenant's runner, with a whole log.
-    package func run() async throws -> StoreRunID {
-        let log = try RunLog.make(2)
+    package func run(isOpen: Bool = false) async throws -> StoreRunID {
+        let log = try RunLog.make(2, isOpen: isOpen)
         try await fixture.test { client in
             _ = try await client.makeRun(self, log.id)
             _ = try await client.send(self, log)

@@ -10,6 +10,7 @@ extension ServerLimits {
         limits.pairingPolls = unlimited
         limits.signIns = unlimited
         limits.userCodes = unlimited
+        limits.gitTokens = unlimited
         return limits
     }
 }

@@ -65,6 +65,31 @@ extension MatrixRow {
             let run = try await tenant.run()
             return MatrixRequest(run.description, try await tenant.artifact(run))
         },
+        MatrixRow("GET /api/v1/github/connection", .ok),
+        MatrixRow("DELETE /api/v1/github/connection", .ok),
+        MatrixRow("GET /api/v1/github/repositories", .ok) { tenant in
+            try await tenant.connectGitHub()
+            return MatrixRequest()
+        },
+        MatrixRow("POST /api/v1/runs/:id/git-token", .created) { tenant in
+            try await tenant.connectGitHub()
+            return MatrixRequest(
+                try await tenant.run(isOpen: true).description,
+                json: """
+                    {"host":"\(tenant.fixture.github.authority)","repository":"acme/tools","operation":"push"}
+                    """)
+        },
+        MatrixRow("DELETE /api/v1/runs/:id/git-token/:grant", .noContent) { tenant in
+            try await tenant.connectGitHub()
+            let run = try await tenant.run(isOpen: true)
+            return MatrixRequest(run.description, try await tenant.gitToken(run).grant)
+        },
+        MatrixRow("POST /api/v1/runs/:id/pull-requests", .created) { tenant in
+            try await tenant.connectGitHub()
+            return MatrixRequest(
+                try await tenant.run(isOpen: true).description,
+                json: #"{"repository":"acme/tools","title":"A title","body":"One\nTwo","head":"work","base":"main"}"#)
+        },
         MatrixRow("GET /api/v1/session", .ok),
         MatrixRow("DELETE /api/v1/session", .noContent, usesUp: true), MatrixRow("GET /api/v1/sessions", .ok),
         // Everybody has a session only of their own, whatever id is asked for.

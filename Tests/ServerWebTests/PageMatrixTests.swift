@@ -8,7 +8,10 @@ internal import Testing
 
 @Suite struct PageMatrixTests {
     @Test func `every page by every credential for every target`() async throws {
-        let fixture = try Fixture(limits: .unhurried, pages: ErrorPages(), addPages: { $0.addPages() })
+        let clock = SettableClock()
+        let github = try await GitHubHandle.start(clock: clock)
+        let fixture = try Fixture(
+            limits: .unhurried, pages: ErrorPages(), github: github, clock: clock, addPages: { $0.addPages() })
         let matrix = try await TenantMatrix(fixture)
         let cells = try await fixture.test { client in try await matrix.check(MatrixRow.api + MatrixRow.pages, client) }
         print("tenant matrix with pages: \(fixture.makeRoutes().table.count) routes, \(cells) cells")
@@ -83,6 +86,14 @@ extension MatrixRow {
             return MatrixRequest(invitation.id.description)
         },
         MatrixRow("GET /settings/audit", .ok),
+        MatrixRow("GET /settings/github", .ok) { tenant in
+            try await tenant.connectGitHub()
+            return MatrixRequest()
+        },
+        MatrixRow("POST /settings/github/connect", .seeOther),
+        // An answer that belongs to no attempt leads to the settings, which say so.
+        MatrixRow("GET /github/callback", .seeOther) { _ in MatrixRequest(query: "?code=x&state=y") },
+        MatrixRow("POST /settings/github/disconnect", .seeOther),
     ]
 
     private static func own(_ tenant: Tenant) async throws -> MatrixRequest {

@@ -30,7 +30,7 @@ struct Operation: Sendable {
 
 extension Operation {
     /// All routes of the API, in the order of the document.
-    static let all: [Operation] = health + pairing + runners + runs + people
+    static let all: [Operation] = health + pairing + runners + runs + people + github
 
     private static let health: [Operation] = [
         Operation(
@@ -202,6 +202,80 @@ extension Operation {
         Operation(
             method: "GET", path: "/api/v1/runs/:id/artifacts/:digest", access: .any, summary: "An artifact's bytes.",
             answers: [(200, Content(mediaType: "application/octet-stream", schema: .string))], problems: [404]),
+    ]
+
+    private static let github: [Operation] = [
+        Operation(
+            method: "GET", path: "/api/v1/github/connection", access: .member,
+            summary: "The person's connection to GitHub: account, scopes, and how tokens for git are made.",
+            answers: [
+                (
+                    200,
+                    .json(
+                        .record([
+                            "site": .nullableString,
+                            "connection": ["oneOf": .array([.githubConnection, ["type": "null"]])],
+                        ]))
+                )
+            ]),
+        Operation(
+            method: "DELETE", path: "/api/v1/github/connection", access: .member,
+            summary: "Ends the grant at GitHub and forgets the connection.",
+            answers: [(200, .json(.record(["revoked_at_github": ["type": .array(["boolean", "null"])]])))],
+            problems: [409]),
+        Operation(
+            method: "GET", path: "/api/v1/github/repositories", access: .member,
+            summary: "Repositories that the connection reaches.",
+            query: [
+                Parameter(name: "text", schema: .string, about: "Occurs in the name."),
+                Parameter(name: "page", schema: .string, about: "What the page before gave as `next`."),
+            ],
+            answers: [
+                (
+                    200,
+                    .json(
+                        .record([
+                            "repositories": .array(
+                                .record([
+                                    "name": .string, "private": .bool, "push": .bool,
+                                    "default_branch": .nullableString,
+                                ])), "next": .nullableString,
+                        ]))
+                )
+            ], problems: [400, 403, 409, 502, 503]),
+        Operation(
+            method: "POST", path: "/api/v1/runs/:id/git-token", access: .runner,
+            summary: "A token for git, for one repository and operation, with how long it lives and what it reaches.",
+            body: .json(
+                .record([
+                    "host": .text(300), "repository": .text(200), "operation": ["enum": .array(["fetch", "push"])],
+                ])
+            ),
+            answers: [
+                (
+                    201,
+                    .json(
+                        .record([
+                            "grant": .uuid, "username": .string, "token": .string,
+                            "mode": ["enum": .array(GitTokenMode.allCases.map { .string($0.rawValue) })],
+                            "expires_at": .nullableTime,
+                            "repositories": ["type": .array(["array", "null"]), "items": .string],
+                            "per_operation": .bool,
+                        ]))
+                )
+            ], problems: [400, 403, 404, 409, 413, 415, 502, 503]),
+        Operation(
+            method: "DELETE", path: "/api/v1/runs/:id/git-token/:grant", access: .runner,
+            summary: "Gives a token back: it is ended at GitHub if it was made for this grant.",
+            answers: [(204, nil)], problems: [404, 409, 503]),
+        Operation(
+            method: "POST", path: "/api/v1/runs/:id/pull-requests", access: .runner, summary: "Makes a pull request.",
+            body: .json(
+                .record(
+                    ["repository": .text(200), "title": .text(256), "head": .text(256), "base": .text(256)],
+                    optional: ["body": .nullableText(60_000), "draft": .bool])),
+            answers: [(201, .json(.record(["number": .integer, "url": .string])))],
+            problems: [400, 403, 404, 409, 413, 415, 422, 502, 503]),
     ]
 
     private static let people: [Operation] = [

@@ -145,6 +145,8 @@ extension ControlPlane {
     package func removeMember(_ scope: Scope, _ user: UserID) async throws -> Bool {
         guard let member = try await store.member(scope, user) else { return false }
         try requireRank(scope, above: member.role)
+        // Their grant at GitHub ends too; the row goes with the membership, whether GitHub answers or not.
+        _ = try? await github?.disconnect(scope, of: user)
         return try await store.removeMember(scope, user, now: now())
     }
 }

@@ -105,6 +105,10 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral 
         "next_seq": integer, "head": string, "rules_digest": nullableDigest,
         "receipt": ["oneOf": .array([receipt, ["type": "null"]])], "flush_ms": integer, "commands": commands,
     ])
+    static let githubConnection = record([
+        "site": string, "account": string, "state": string, "scopes": string, "mode": nullableString,
+        "created": time, "renewed": time, "expires": nullableTime,
+    ])
     static let problem: JSONValue = [
         "type": "object",
         "properties": ["type": string, "title": string, "status": integer, "detail": string],

@@ -112,6 +112,16 @@ package struct Document {
         return text
     }
 
+    /// A text of several lines, which may be empty or missing.
+    package mutating func prose(_ name: String, limit: Int) throws(Problem) -> String {
+        guard let value = take(name) else { return "" }
+        guard case .string(let text) = value else { throw .badField(name, "It must be a string.") }
+        guard text.utf8.count <= limit else { throw .badField(name, "It is longer than \(limit) bytes.") }
+        guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f || [9, 10, 13].contains($0.value) })
+        else { throw .badField(name, "It holds a control character.") }
+        return text
+    }
+
     package mutating func text(_ name: String, limit: Int) throws(Problem) -> String {
         guard let text = try optionalText(name, limit: limit), !text.isEmpty else {
             throw .badField(name, "It is missing or empty.")

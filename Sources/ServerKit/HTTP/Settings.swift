@@ -1,3 +1,4 @@
+package import GitHubAPI
 internal import Passkeys
 
 /// What the server is told when it starts.
@@ -11,6 +12,10 @@ package struct ServerSettings: Sendable {
     /// What `/metrics` answers, in Prometheus' text format.
     package var metricsText: @Sendable () -> String = { "" }
     package var limits: ServerLimits
+    /// How the server is registered at GitHub, if it is.
+    package var github: GitHubRegistration?
+    /// Whether other servers work on the same store; nil: as the store says (`pollInterval`).
+    package var storeIsShared: Bool?
 
     package init(publicURL: String, trustedProxies: [AddressRange] = [], limits: ServerLimits = ServerLimits()) {
         self.publicURL = publicURL
@@ -77,6 +82,8 @@ package struct ServerLimits: Sendable {
     package var signIns = Rate(perSecond: 5.0 / 60, burst: 5)
     /// User codes that one person may try.
     package var userCodes = Rate(perSecond: 10.0 / 60, burst: 10)
+    /// Tokens for git, and pull requests, of one run. GitHub allows 5,000 requests an hour; a token takes up to four.
+    package var gitTokens = Rate(perSecond: 0.25, burst: 60)
 
     package init() {}
 }
