@@ -8,13 +8,14 @@ internal import ServerStore
 /// and not once a row.
 enum Schema {
     /// The migrations in order; the first is number 1.
-    static let migrations = [version1, passkeys]
+    static let migrations = [version1, passkeys, github]
 
     /// Tables that must have forced row-level security; `PostgresStore` refuses to work without.
     static let protectedTables = [
         "orgs", "users", "memberships", "sessions", "sign_in_links", "passkeys", "challenges", "invitations",
         "device_grants", "runner_tokens",
-        "runs", "events", "artifacts", "receipt_keys", "org_keys", "audit",
+        "runs", "events", "artifacts", "receipt_keys", "org_keys", "audit", "github_connections",
+        "git_grants",
     ]
 
     /// Brings the schema up to date. One server does it, others wait.
@@ -69,6 +70,54 @@ enum Schema {
             "CREATE INDEX challenges_by_expiry ON challenges (expires)",
         ] + protect("passkeys", "user_id = (SELECT app_user()) OR credential = (SELECT app_credential())")
         + protect("challenges", "hash = (SELECT app_credential()) OR (SELECT app_task()) = 'sweep'")
+
+    /// A member who is removed loses their connection to GitHub by the foreign key.
+    private static let github: [String] =
+        [
+            """
+            CREATE TABLE github_connections (
+                org_id uuid NOT NULL,
+                user_id uuid NOT NULL,
+                site text COLLATE "C" NOT NULL,
+                account text COLLATE "C" NOT NULL,
+                account_id bigint NOT NULL,
+                scopes text COLLATE "C" NOT NULL,
+                is_app bigint NOT NULL,
+                created bigint NOT NULL,
+                renewed bigint NOT NULL,
+                expires bigint,
+                refresh_expires bigint,
+                generation bigint NOT NULL,
+                state text COLLATE "C" NOT NULL,
+                lease_until bigint,
+                key_id bytea NOT NULL,
+                tokens bytea NOT NULL,
+                PRIMARY KEY (org_id, user_id),
+                FOREIGN KEY (org_id, user_id) REFERENCES memberships ON DELETE CASCADE
+            )
+            """,
+            """
+            CREATE TABLE git_grants (
+                org_id uuid NOT NULL,
+                grant_id uuid NOT NULL,
+                run_id uuid NOT NULL,
+                token_id uuid NOT NULL,
+                user_id uuid NOT NULL,
+                repository text COLLATE "C" NOT NULL,
+                operation text COLLATE "C" NOT NULL,
+                mode text COLLATE "C" NOT NULL,
+                created bigint NOT NULL,
+                expires bigint,
+                closed bigint,
+                key_id bytea,
+                token bytea,
+                PRIMARY KEY (org_id, grant_id),
+                FOREIGN KEY (org_id, run_id) REFERENCES runs ON DELETE CASCADE
+            )
+            """,
+            "CREATE INDEX git_grants_by_run ON git_grants (org_id, run_id)",
+            "CREATE INDEX git_grants_open ON git_grants (org_id, expires) WHERE closed IS NULL",
+        ] + ["github_connections", "git_grants"].flatMap { protect($0, "org_id = (SELECT app_org())") }
 
     private static let policies: [String] = {
         var statements: [String] = []
