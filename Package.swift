@@ -107,14 +107,15 @@ let package = Package(
         .target(
             name: "EgressKit",
             dependencies: [
-                "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine", "RunFiles",
+                "CPlatform", "CommandSupport", "Gzip", "ImageCleaning", "JSONText", "LinkProtocol", "OpenSSLEngine",
+                "RunFiles",
                 "RunModel", "SealingKit", "TextEncodings",
             ],
             swiftSettings: lending),
         .target(
             name: "EgressCommands",
             dependencies: [
-                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "OpenSSLEngine", "RunFiles",
+                "CommandSupport", "EgressKit", "JSONText", "LinkProtocol", "OpenSSLEngine", "RedactionKit", "RunFiles",
                 "RunModel", "SealingKit", "TextEncodings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -322,10 +323,22 @@ if parts != "filter" {
             name: "ServerStorePostgres", dependencies: ["ServerStore", "SealingKit", "CPostgres"],
             swiftSettings: lending),
 
+        // GitHub, as the control plane talks to it.
+        .target(
+            name: "GitHubAPI",
+            dependencies: [
+                "JSONText", "OpenSSLEngine", "TextEncodings",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: lending),
+
         .target(
             name: "ServerKit",
             dependencies: [
-                "ServerStore", "Gzip", "Passkeys", "RedactionKit", "SealingKit", "OpenSSLEngine", "RunModel",
+                "ServerStore", "GitHubAPI", "Gzip", "Passkeys", "RedactionKit", "SealingKit", "OpenSSLEngine",
+                "RunModel",
                 "JSONText",
                 "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -342,8 +355,8 @@ if parts != "filter" {
         .target(
             name: "ServerLaunch",
             dependencies: [
-                "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "SealingKit", "OpenSSLEngine",
-                "RedactionKit", "RedactionLogging", "RunModel", "JSONText", "TOMLText",
+                "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "GitHubAPI", "SealingKit",
+                "OpenSSLEngine", "RedactionKit", "RedactionLogging", "RunModel", "JSONText", "TOMLText",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -358,7 +371,8 @@ if parts != "filter" {
         .target(
             name: "ServerWeb",
             dependencies: [
-                "ServerKit", "ServerStore", "CWebAssets", "JSONText", "TerminalText", "RunModel", "RunPlayback",
+                "ServerKit", "ServerStore", "GitHubAPI", "CWebAssets", "JSONText", "TerminalText", "RunModel",
+                "RunPlayback",
                 "OpenSSLEngine", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -410,11 +424,30 @@ if parts != "filter" {
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/ServerLoad", swiftSettings: lending),
+        // A GitHub for tests, and a program of it to try things with.
+        .target(
+            name: "GitHubStandIn",
+            dependencies: [
+                "JSONText", "OpenSSLEngine", "TextEncodings",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/GitHubStandIn", swiftSettings: lending),
+        .executableTarget(
+            name: "github-stand-in", dependencies: ["GitHubStandIn", "OpenSSLEngine"], path: "Tests/github-stand-in",
+            swiftSettings: lending),
+        .testTarget(
+            name: "GitHubAPITests", dependencies: ["GitHubAPI", "GitHubStandIn", "OpenSSLEngine"],
+            swiftSettings: lending),
         // Fixtures and the tenant matrix, for the tests of the API and of the pages.
         .target(
             name: "ServerTestSupport",
             dependencies: [
-                "ServerKit", "ServerStore", "ServerStoreSQLite", "RunModel", "SealingKit", "JSONText",
+                "ServerKit", "ServerStore", "ServerStoreSQLite", "RunModel", "SealingKit", "JSONText", "GitHubAPI",
+                "GitHubStandIn",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -424,7 +457,9 @@ if parts != "filter" {
         .testTarget(
             name: "ServerKitTests",
             dependencies: [
-                "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "Gzip", "RunModel", "SealingKit",
+                "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "GitHubAPI", "GitHubStandIn",
+                "Gzip",
+                "RunModel", "SealingKit",
                 "OpenSSLEngine", "JSONText", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
@@ -434,8 +469,8 @@ if parts != "filter" {
         .testTarget(
             name: "ServerWebTests",
             dependencies: [
-                "ServerTestSupport", "ServerWeb", "ServerKit", "ServerStore", "RunModel", "CWebAssets", "TerminalText",
-                "TextEncodings",
+                "ServerTestSupport", "ServerWeb", "ServerKit", "ServerStore", "GitHubStandIn", "RunModel", "CWebAssets",
+                "TerminalText", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -444,8 +479,8 @@ if parts != "filter" {
         .testTarget(
             name: "ServerLaunchTests",
             dependencies: [
-                "ServerTestSupport", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore", "RunModel", "SealingKit",
-                "JSONText", "pipemason-server",
+                "ServerTestSupport", "GitHubStandIn", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore", "RunModel",
+                "SealingKit", "JSONText", "pipemason-server", "pipemason", "pipemason-link",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -38,6 +38,7 @@ package enum FuzzTargets {
             FuzzTarget(name: "terminal-text") { bytes in
                 fuzzTerminalText(bytes.withUnsafeBufferPointer { Array($0) })
             },
+            FuzzTarget(name: "git", run: fuzzGit),
             FuzzTarget(name: "pipeline-file") { bytes in fuzzPipeline(bytes.withUnsafeBufferPointer { Array($0) }) },
             FuzzTarget(name: "env-file") { bytes in fuzzDotEnvFile(bytes.withUnsafeBufferPointer { Array($0) }) },
             FuzzTarget(name: "journal-export") { bytes in

@@ -1,8 +1,12 @@
+#define _GNU_SOURCE  // struct ucred
+
 #include "CPlatform.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -37,3 +41,14 @@ int pm_copy_extended_attributes(int from, int to) {
     free(names);
     return first;
 }
+
+int pm_peer(int socket, int *process, unsigned *user) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return errno;
+    *process = peer.pid;
+    *user = peer.uid;
+    return 0;
+}
+
+int pm_process_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }

@@ -7,9 +7,10 @@ internal import SealingKit
 
 /// The commands that have to do with a server, for the root command of `pipemason`.
 public enum EgressCommands {
-    /// login, logout, whoami, egress, and the internal upload.
+    /// login, logout, whoami, egress, git-credential, pr, and the internal upload and git-broker.
     public static let all: [any ParsableCommand.Type] = [
         LoginCommand.self, LogoutCommand.self, WhoAmICommand.self, EgressCommand.self, UploadCommand.self,
+        GitCredentialCommand.self, GitBrokerCommand.self, PullRequestCommand.self,
     ]
 }
 

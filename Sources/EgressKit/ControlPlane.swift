@@ -96,6 +96,58 @@ package enum ControlPlane {
     package static let whoAmI = LinkRequest("GET", "/api/v1/runner", headers: [("accept", "application/json")])
     package static let signOut = LinkRequest("DELETE", "/api/v1/runner", headers: [("accept", "application/json")])
 
+    // MARK: GitHub (docs/github.md)
+
+    /// Asks for a token for git.
+    package static func gitToken(_ run: String, _ remote: GitRemote, _ operation: String) -> (LinkRequest, [UInt8]) {
+        let body = Array(
+            JSONValue.members([
+                ("host", .string(remote.authority)), ("repository", .string(remote.name)),
+                ("operation", .string(operation)),
+            ]).text.utf8)
+        return (LinkRequest("POST", "/api/v1/runs/\(run)/git-token", headers: json, length: body.count), body)
+    }
+
+    package static func returnGitToken(_ run: String, _ grant: String) -> LinkRequest {
+        LinkRequest(
+            "DELETE", "/api/v1/runs/\(run)/git-token/\(percentEncoded(grant))",
+            // The end of a run does not wait long for a server that is away: it ends tokens by itself.
+            headers: [("accept", "application/json")], timeout: 5000)
+    }
+
+    /// - Throws: `EgressError` when the answer lacks what it must have, or has what git could take for another line.
+    package static func minted(_ body: [UInt8]) throws(EgressError) -> GitBroker.Minted {
+        let answer = try Members(body)
+        guard let grant = answer.text("grant"), let name = answer.text("username"), let token = answer.text("token"),
+            [grant, name, token].allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } })
+        else { throw EgressError("an answer without grant, username and token") }
+        let isPerOperation = if case .bool(true)? = answer["per_operation"] { true } else { false }
+        return GitBroker.Minted(
+            grant: grant, username: name, token: token,
+            expires: answer.text("expires_at").flatMap { Timestamp($0) }.map { $0.microseconds / 1_000_000 },
+            isPerOperation: isPerOperation)
+    }
+
+    package static func pullRequest(
+        _ run: String, _ repository: String, title: String, body: String, head: String, base: String, isDraft: Bool
+    ) -> (LinkRequest, [UInt8]) {
+        let content = Array(
+            JSONValue.members([
+                ("repository", .string(repository)), ("title", .string(title)), ("body", .string(body)),
+                ("head", .string(head)), ("base", .string(base)), ("draft", .bool(isDraft)),
+            ]).text.utf8)
+        return (
+            LinkRequest(
+                "POST", "/api/v1/runs/\(percentEncoded(run))/pull-requests", headers: json, length: content.count),
+            content
+        )
+    }
+
+    package static func pullRequestAddress(_ body: [UInt8]) throws(EgressError) -> String {
+        guard let url = try Members(body).text("url") else { throw EgressError("an answer without url") }
+        return url
+    }
+
     /// A form as browsers send it.
     package static func form(_ path: String, _ fields: [(String, String)]) -> (LinkRequest, [UInt8]) {
         let text = fields.map { "\($0.0)=\(percentEncoded($0.1))" }.joined(separator: "&")

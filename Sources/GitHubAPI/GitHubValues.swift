@@ -122,6 +122,9 @@ package struct GitHubError: Error, Sendable, Hashable, CustomStringConvertible {
     package let place: String
     package let status: Int?
 
+    /// Whether the request was the application's own, so that its credential is in question and not a person's.
+    package var isOfApplication: Bool { ["installation", "installation token", "scoped token"].contains(place) }
+
     init(_ code: Code, _ place: String, status: Int? = nil) {
         self.code = code
         self.place = place

@@ -51,6 +51,8 @@ struct PipelineRunCommand: ParsableCommand {
 
     @OptionGroup var upload: UploadOptions
 
+    @OptionGroup var github: GitHubOptions
+
     @OptionGroup var detection: DetectionOptions
 
     func run() throws {
@@ -71,6 +73,8 @@ struct PipelineRunCommand: ParsableCommand {
         let session = try RunSession(detection.settings, terminal: .automatic)
         let words = ["pipeline", pipeline.name] + phases
         let log = try session.openLog(words.map { Array($0.utf8) }, policy: .interval)
+        if upload.settings.isOn { session.offerGitHub(log, github.settings) }
+        defer { session.endGitHub() }
         let uplink = upload.settings.start(log)
         defer { uplink?.finish() }
         let runner = PipelineRunner(pipeline, session, log, uplink)

@@ -91,7 +91,7 @@ final class PipelineRunner {
         plan.phase = phase
         plan.iteration = isInLoop ? progress.iteration : nil
         plan.timeout = entry.timeout
-        plan.environment = environment(entry)
+        plan.environment = session.withGitHub(environment(entry))
         if let uplink { plan.spared.append(uplink.process) }
         var secrets = SecretVariables(session.redactor)
         for variable in entry.variables {

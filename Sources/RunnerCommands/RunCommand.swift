@@ -49,6 +49,8 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var upload: UploadOptions
 
+    @OptionGroup var github: GitHubOptions
+
     @OptionGroup var detection: DetectionOptions
 
     @Option(help: ArgumentHelp(visibility: .hidden))
@@ -78,6 +80,7 @@ struct RunCommand: ParsableCommand {
         settings.sync = sync.policy
         settings.artifacts = artifact
         settings.upload = upload.settings
+        settings.github = github.settings
         settings.detection = detection.settings
         settings.acknowledgements = acknowledgeFd
         settings.words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
@@ -94,6 +97,7 @@ package struct RunSettings {
     var sync = LogFile.SyncPolicy.interval
     var artifacts: [String] = []
     var upload = UploadSettings()
+    var github = GitHubSettings()
     var detection = DetectionSettings()
     var acknowledgements: Int32?
     var words: [[UInt8]] = []
@@ -103,6 +107,9 @@ package struct RunSettings {
         let session = try RunSession(detection, terminal: terminal)
         var log: RunLog?
         if keepsLog { log = try session.openLog(words, policy: sync, acknowledgements: acknowledgements) }
+        // The server knows of a run what the upload tells it, so without an upload there is nothing that a token could belong to.
+        if let log, upload.isOn { session.offerGitHub(log, github) }
+        defer { session.endGitHub() }
         var plan = session.plan(words)
         plan.timeout = timeout
         let uplink = upload.start(log)

@@ -24,6 +24,8 @@ package final class RunSession {
     private let terminal: CommandPlan.TerminalUse
     /// The scrubbing process of the first command, until that takes it.
     private var prepared: PreparedScrubber?
+    /// Tokens for git from the server.
+    private var github: GitHubAccess?
 
     /// Prepares this process: its signals are taken from here on, and it leaves no core. The first command's scrubbing
     /// process is started at once, to get ready beside everything else.
@@ -79,12 +81,28 @@ package final class RunSession {
             words: words, scrubberArguments: Self.scrubberArguments(settings), redactor: redactor)
         plan.terminal = terminal
         plan.values = values
+        if let github {
+            plan.environment = withGitHub(Environment.entries)
+            plan.valueSource = github
+            plan.spared.append(github.process)
+        }
         return plan
     }
 
     private static func scrubberArguments(_ settings: DetectionSettings) -> [String] {
         [RunnerCommands.scrubbingProcess] + settings.arguments
     }
+
+    /// Offers the commands of a run tokens for git, if this machine is paired with a server that has some.
+    package func offerGitHub(_ log: RunLog, _ settings: GitHubSettings) {
+        github = GitHubAccess(run: "\(log.run)", settings)
+    }
+
+    /// `environment` with what makes git ask for them.
+    package func withGitHub(_ environment: [[UInt8]]) -> [[UInt8]] { github?.wired(environment) ?? environment }
+
+    /// Gives tokens back that are still out.
+    package func endGitHub() { github?.finish() }
 
     /// `.env` and `.env.*` of the working directory, but for the samples that projects keep beside them.
     private static var environmentFiles: [DotEnvFile] {

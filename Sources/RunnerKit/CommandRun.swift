@@ -30,6 +30,8 @@ package struct CommandPlan: Sendable {
     package var redactor: Redactor
     /// Processes of ours that are no part of the command.
     package var spared: [Int32] = []
+    /// Where values to mask come from while it runs.
+    package var valueSource: (any ValueSource)?
 
     package init(words: [[UInt8]], scrubberArguments: [String], redactor: Redactor) {
         self.words = words
@@ -124,7 +126,7 @@ package final class CommandRun {
             }
         streams = prepared.streams
         scrubber = prepared.scrubber
-        try prepared.begin(plan.values)
+        try prepared.begin(plan.values + (plan.valueSource?.received ?? []))
         let protections = try prepared.protections()
         let missing = protections.missing
         if protections.bits & PM_SECCOMP.rawValue == 0 {
@@ -209,11 +211,17 @@ package final class CommandRun {
                 waits.append(pollfd(fd: input.number, events: Int16(POLLOUT), revents: 0))
             }
         }
+        let sourceIndex = waits.count
+        if let descriptor = plan.valueSource?.descriptor {
+            waits.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+        }
         _ = poll(&waits, nfds_t(waits.count), timeout(logWait))
+        // Before frames and before anything else: whoever sent the value waits for it to be known.
+        if sourceIndex < waits.count, waits[sourceIndex].revents != 0 { passOnValues() }
         if waits[0].revents != 0 { while let number = signals.next() { obey(number) } }
         if readsFrames, waits[1].revents != 0, scrubber.frames.receive() == .ended { framesEnded() }
         for (outlet, wait) in zip(outlets, waits[firstOutlet...]) where wait.revents != 0 { outlet.resume() }
-        if inputIndex < waits.count, waits[inputIndex].revents != 0 { forwardInput() }
+        if inputIndex < sourceIndex, waits[inputIndex].revents != 0 { forwardInput() }
         closeUnread()
         checkDeadlines()
     }
@@ -253,6 +261,16 @@ package final class CommandRun {
             hasFinished = true
             deadlines.drain = nil
             deadlines.scrubber = nil
+        }
+    }
+
+    /// Makes values that have come known to the scrubbing process. It drains its control descriptor before it processes what it has
+    /// read, so a value that was acknowledged is in time for whatever is written with it.
+    private func passOnValues() {
+        guard let source = plan.valueSource else { return }
+        for value in source.receive() {
+            guard (try? scrubber.send(.value(name: value.name, bytes: value.value))) != nil else { return }
+            source.acknowledge()
         }
     }
 

@@ -141,6 +141,9 @@ package final class GitHubStandIn: Sendable {
         state.withLock { $0.faults.append(StandInState.Fault(path: path, kind: fault, remaining: times)) }
     }
 
+    /// Nothing goes wrong any more.
+    package func mend() { state.withLock { $0.faults = [] } }
+
     /// How often something was done: `exchange`, `refresh`, `refresh refused`, `installation token`, `scoped token`, `revoke token`,
     /// `revoke grant`, `revoke installation token`, `git authorized`, `git refused`, `pull request`.
     package func count(_ name: String) -> Int { state.withLock { $0.counts[name] ?? 0 } }

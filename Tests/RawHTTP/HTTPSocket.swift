@@ -8,7 +8,7 @@ package final class HTTPSocket {
 
     package enum Failure: Error { case connect, closed, timedOut, malformed }
 
-    package struct Answer {
+    package struct Answer: Sendable {
         package let status: Int
         package let headers: [String: String]
         package let body: [UInt8]
@@ -108,7 +108,9 @@ package final class HTTPSocket {
         var headers: [String: String] = [:]
         for line in head.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1)
-            headers[parts[0].lowercased()] = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+            let value = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+            // One that occurs several times has its values in lines.
+            headers[parts[0].lowercased(), default: ""] += headers[parts[0].lowercased()] == nil ? value : "\n" + value
         }
         guard let status = head.first.flatMap({ $0.split(separator: " ").dropFirst().first }).flatMap({ Int($0) })
         else {

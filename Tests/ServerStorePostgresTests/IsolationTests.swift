@@ -72,6 +72,18 @@ internal import Testing
             ReceiptKey(
                 id: "00", publicKey: [1],
                 sealed: try keys.sealField([1].span, try SealedPlace.receiptKey(organization.id, "00")), created: now))
+        let tokens = try SealedPlace.githubTokens(organization.id, owner.id, generation: 1)
+        try await store.putGitHubConnection(
+            scope,
+            GitHubConnection(
+                user: owner.id, site: "https://github.com", account: name, accountID: 1, scopes: "repo", isApp: false,
+                created: now, renewed: now, expires: nil, refreshExpires: nil, generation: 1,
+                tokens: try keys.sealField([1].span, tokens)), now: now)
+        guard case .runner(let id) = runner.actor else { throw StoreError(.refused, "not a runner") }
+        let grant = GitGrant(
+            id: .new(at: now), run: run, runner: id, user: owner.id, repository: "acme/tools", operation: "fetch",
+            mode: "oauth", created: now, expires: nil, token: nil)
+        #expect(try await store.addGitGrant(runner, grant, now: now))
         return organization.id
     }
 
@@ -108,7 +120,10 @@ internal import Testing
             let acme = try await fill(store, "acme")
             let other = try await fill(store, "other")
             let scope = "SET app.org = '\(acme)';"
-            for table in ["runs", "events", "artifacts", "runner_tokens", "sessions", "org_keys", "audit"] {
+            for table in [
+                "runs", "events", "artifacts", "runner_tokens", "sessions", "org_keys", "audit", "github_connections",
+                "git_grants",
+            ] {
                 let left = try cluster.sql(
                     "\(scope) WITH gone AS (DELETE FROM \(table) WHERE org_id = '\(other)' RETURNING 1) SELECT count(*) FROM gone;",
                     database: database, role: "pipemason")

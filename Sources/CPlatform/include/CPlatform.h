@@ -11,6 +11,12 @@ char *const *pm_environment(void);
 // A file system without extended attributes is no error.
 int pm_copy_extended_attributes(int from, int to);
 
+// The process at the other end of a connected Unix socket, as it was when it connected. Returns 0, or the errno.
+int pm_peer(int socket, int *process, unsigned *user);
+
+// A descriptor that can be read when a process has ended (pidfd_open(2), Linux 5.3), close-on-exec; -1 with errno.
+int pm_process_open(int process);
+
 // Signals: see signals.c for the promise that these keep.
 
 // Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT,

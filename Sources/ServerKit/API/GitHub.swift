@@ -38,6 +38,7 @@ extension Routes {
 
         on(.post, "/api/v1/runs/:id/git-token", .runner) { call in
             let (run, runner, user) = try await call.runForGitHub()
+            let service = try call.plane.githubService()
             var body = try await Body.document(call.request, limit: call.plane.settings.limits.documentBytes)
             let host = try body.text("host", limit: 300)
             let name = try repository(&body)
@@ -45,7 +46,6 @@ extension Routes {
                 throw Problem.badField("operation", "It must be fetch or push.")
             }
             try body.finish()
-            let service = try call.plane.githubService()
             // Exactly, and before anything is made: a token for another host would be somebody else's.
             guard host == service.site.authority else {
                 throw Problem.badField("host", "It is not the GitHub that this server is connected to.")

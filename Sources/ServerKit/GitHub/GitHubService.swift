@@ -140,14 +140,14 @@ package final class GitHubService: Sendable {
     package func repositories(
         _ scope: Scope, of user: UserID, text: String, page: String?
     ) async throws -> GitHubPage<GitHubRepository> {
-        let token = try await access(scope, of: user).token
+        let (connection, token) = try await access(scope, of: user)
         let text = text.lowercased()
         var found: [GitHubRepository] = []
         var next = page
         for _ in 0..<Self.searchedPages {
             let answer: GitHubPage<GitHubRepository>
             do { answer = try await client.repositories(token, page: next) } catch {
-                throw try await problem(error, scope, of: user)
+                throw try await problem(error, scope, connection)
             }
             found +=
                 text.isEmpty

@@ -111,7 +111,7 @@ extension GitHubService {
         _ scope: Scope, _ run: RunID, of runner: RunnerTokenID, user: UserID, _ name: RepositoryName,
         _ operation: GitOperation
     ) async throws -> (GitGrant, MintedToken) {
-        let minted = try await mint(scope, user, name, operation == .push ? .write : .read)
+        let (_, minted) = try await mint(scope, user, name, operation == .push ? .write : .read)
         let id = GitGrantID.new(at: now())
         var sealed: [UInt8]?
         if minted.mode.isPerOperation {
@@ -134,13 +134,14 @@ extension GitHubService {
 
     private func mint(
         _ scope: Scope, _ user: UserID, _ name: RepositoryName, _ permission: RepositoryPermission
-    ) async throws -> MintedToken {
+    ) async throws -> (GitHubConnection, MintedToken) {
         let (connection, access) = try await access(scope, of: user)
         do {
             let repository = try await client.repository(access, name)
             guard permission == .read || repository.canPush else { throw Problem.notReached }
-            return try await minter(mode(of: connection)).mint(for: repository, permission, access, connection)
-        } catch { throw try await problem(error, scope, of: user) }
+            let minter = minter(mode(of: connection))
+            return (connection, try await minter.mint(for: repository, permission, access, connection))
+        } catch { throw try await problem(error, scope, connection) }
     }
 
     /// Ends a grant: its token first, if it is the grant's alone, then what is known of it.
@@ -186,11 +187,11 @@ extension GitHubService {
     func createPullRequest(
         _ scope: Scope, user: UserID, _ name: RepositoryName, _ request: GitHubClient.PullRequest
     ) async throws -> (number: Int64, url: String) {
-        let minted = try await mint(scope, user, name, .propose)
+        let (connection, minted) = try await mint(scope, user, name, .propose)
         let result: (number: Int64, url: String)
         do { result = try await client.createPullRequest(minted.token, in: name, request) } catch {
             if minted.mode.isPerOperation { try? await minter(minted.mode).giveBack(minted.token) }
-            throw try await problem(error, scope, of: user)
+            throw try await problem(error, scope, connection)
         }
         if minted.mode.isPerOperation { try? await minter(minted.mode).giveBack(minted.token) }
         return result

@@ -39,7 +39,7 @@ extension GitHubService {
                 return (connection, tokens.access)
             }
             let isUsable = expires > now()
-            // Once tried in vain, what is left of the old token is used up.
+            // Renewed, but for less than the margin; or in vain, and then what is left of the old token is used up.
             if hasTried, isUsable { return (connection, tokens.access) }
             guard !hasTried, ContinuousClock.now < deadline else { throw Problem.githubUnavailable(after: 5) }
             guard let refresh = tokens.refresh, connection.refreshExpires.map({ $0 > now() }) ?? true else {
@@ -49,20 +49,18 @@ extension GitHubService {
                 throw Problem.mustConnectAgain
             }
             let name = "\(scope.organization)/\(user)/\(connection.generation)"
-            let outcome = try await renewals.once(name) { [self] in
+            try await renewals.once(name) { [self] in
                 try await renew(scope, connection, tokens, refresh, until: deadline)
             }
-            hasTried = outcome == .failed
+            hasTried = true
         }
     }
-
-    enum RenewalOutcome: Sendable { case moved, failed }
 
     /// Renews one generation, or waits until another server has.
     private func renew(
         _ scope: Scope, _ connection: GitHubConnection, _ tokens: StoredTokens, _ refresh: GitHubToken,
         until deadline: ContinuousClock.Instant
-    ) async throws -> RenewalOutcome {
+    ) async throws {
         let (user, generation) = (connection.user, connection.generation)
         while true {
             let start = now()
@@ -74,8 +72,8 @@ extension GitHubService {
                 break
             }
             let current = try await store.githubConnection(scope, of: user)
-            guard current?.generation == generation, current?.state == .live else { return .moved }
-            guard ContinuousClock.now < deadline else { return .failed }
+            guard current?.generation == generation, current?.state == .live else { return }
+            guard ContinuousClock.now < deadline else { return }
             try await Task.sleep(for: Self.interval)
         }
         let granted: GrantedTokens
@@ -93,43 +91,38 @@ extension GitHubService {
         renewals.keep(scope.organization, renewed)
         _ = try await store.renewGitHubConnection(scope, renewed)
         renewals.forget(scope.organization, user)
-        return .moved
     }
 
     private func renewalFailed(
         _ error: GitHubError, _ scope: Scope, _ connection: GitHubConnection, _ tokens: StoredTokens
-    ) async throws -> RenewalOutcome {
+    ) async throws {
         let (user, generation) = (connection.user, connection.generation)
         guard error.code == .badGrant else {
             // GitHub was not reached, or does not say what it did. The refresh token is tried again: if GitHub has not seen it, it works.
-            try await store.endGitHubLease(scope, of: user, generation: generation)
-            return .failed
+            return try await store.endGitHubLease(scope, of: user, generation: generation)
         }
         // Used up: by another server that saved in the meantime, or by a renewal whose answer was lost. The access token says which.
-        guard try await store.githubConnection(scope, of: user)?.generation == generation else { return .moved }
+        guard try await store.githubConnection(scope, of: user)?.generation == generation else { return }
         do {
             _ = try await client.account(tokens.access)
             try await store.endGitHubLease(scope, of: user, generation: generation)
-            return .failed
         } catch let error as GitHubError where error.code == .badCredential {
             _ = try await store.breakGitHubConnection(scope, of: user, generation: generation, now: now())
-            return .moved
         } catch {
             try await store.endGitHubLease(scope, of: user, generation: generation)
-            return .failed
         }
     }
 
     /// The problem that an error of GitHub is for whoever asked. A token that GitHub does not take breaks the connection.
-    func problem(_ error: any Error, _ scope: Scope, of user: UserID) async throws -> any Error {
+    /// - Parameter connection: The one that the token was of; when it has been renewed since, that is why.
+    func problem(_ error: any Error, _ scope: Scope, _ connection: GitHubConnection) async throws -> any Error {
         guard let error = error as? GitHubError else { return error }
         switch error.code {
+        case .badCredential where error.isOfApplication: return Problem.githubRefused
         case .badCredential:
-            if let connection = try await store.githubConnection(scope, of: user) {
-                _ = try await store.breakGitHubConnection(
-                    scope, of: user, generation: connection.generation, now: now())
-            }
-            return Problem.mustConnectAgain
+            let isBroken = try await store.breakGitHubConnection(
+                scope, of: connection.user, generation: connection.generation, now: now())
+            return isBroken ? Problem.mustConnectAgain : Problem.githubUnavailable(after: 1)
         case .limited(let seconds): return Problem.githubUnavailable(after: seconds)
         case .unreachable, .failing, .malformed: return Problem.githubUnavailable(after: 5)
         case .notFound, .forbidden: return Problem.notReached
@@ -141,26 +134,26 @@ extension GitHubService {
 /// Renewals of this process: callers that want the same one wait for it together.
 final class Renewals: Sendable {
     private struct State {
-        var running: [String: Task<GitHubService.RenewalOutcome, any Error>] = [:]
+        var running: [String: Task<Void, any Error>] = [:]
         var unsaved: [String: GitHubConnection] = [:]
     }
 
     private let state = Mutex(State())
 
     func once(
-        _ name: String, _ work: @Sendable @escaping () async throws -> GitHubService.RenewalOutcome
-    ) async throws -> GitHubService.RenewalOutcome {
+        _ name: String, _ work: @Sendable @escaping () async throws -> Void
+    ) async throws {
         let task = state.withLock { state in
             if let running = state.running[name] { return running }
             // Not tied to the request that happens to come first: a runner that hangs up does not cut a renewal short.
             let task = Task {
                 defer { finished(name) }
-                return try await work()
+                try await work()
             }
             state.running[name] = task
             return task
         }
-        return try await task.value
+        try await task.value
     }
 
     private func finished(_ name: String) { state.withLock { $0.running[name] = nil } }

@@ -117,8 +117,10 @@ package struct Document {
         guard let value = take(name) else { return "" }
         guard case .string(let text) = value else { throw .badField(name, "It must be a string.") }
         guard text.utf8.count <= limit else { throw .badField(name, "It is longer than \(limit) bytes.") }
-        guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f || [9, 10, 13].contains($0.value) })
-        else { throw .badField(name, "It holds a control character.") }
+        let isText = text.unicodeScalars.allSatisfy { scalar in
+            scalar.value >= 0x20 && scalar.value != 0x7f || [9, 10, 13].contains(scalar.value)
+        }
+        guard isText else { throw .badField(name, "It holds a control character.") }
         return text
     }
 

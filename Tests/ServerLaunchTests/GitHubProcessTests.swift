@@ -1,0 +1,152 @@
+internal import Foundation
+internal import GitHubStandIn
+internal import ServerKit
+internal import ServerTestSupport
+internal import Testing
+
+/// Real git, from `pipemason run` to a repository over HTTP.
+@Suite(.serialized) struct GitHubProcessTests {
+    @Test(arguments: [GitTokenMode.installation, .scopedUser, .expiringOAuth])
+    func clonesFetchesAndPushesWithoutStoredCredentials(_ mode: GitTokenMode) async throws {
+        let world = try await GitHubWorld(mode)
+        let address = world.address("acme/tools")
+        let clone = try await world.run("git clone \(address) tools", ["--github-repo", address])
+        #expect(clone.status == 0, "\(clone.output)")
+        let tools = world.work.appendingPathComponent("tools")
+        #expect(FileManager.default.fileExists(atPath: tools.appendingPathComponent("README").path))
+        // From here on the remote says which repository it is.
+        let push = try await world.run(
+            "git checkout -q -b work && echo more >> README && git commit -qam More && git push -q origin work && git fetch -q",
+            in: tools)
+        #expect(push.status == 0, "\(push.output)")
+        let bare = world.standIn.directory.appendingPathComponent("acme/tools.git")
+        #expect(try Git.run(["log", "-1", "--format=%s", "work"], in: bare).contains("More"))
+
+        let made = world.standIn.count("installation token") + world.standIn.count("scoped token")
+        let ended = world.standIn.count("revoke installation token") + world.standIn.count("revoke token")
+        #expect(made == (mode.isPerOperation ? 3 : 0) && ended == made)
+        #expect(world.seen == ["git-broker", "git-credential", "pipemason-link"])
+        #expect(world.exposed == [] && world.dumpable == [])
+        #expect(world.filesWithTokens() == [])
+        #expect(!FileManager.default.fileExists(atPath: world.home.appendingPathComponent(".git-credentials").path))
+    }
+
+    @Test func tokenIsInNoTraceAndNoOutput() async throws {
+        // Words that no pattern finds: only who was told of the token can mask it.
+        let world = try await GitHubWorld { $0.plainTokens = true }
+        let address = world.address("acme/tools")
+        let traces = world.root.appendingPathComponent("traces")
+        try FileManager.default.createDirectory(at: traces, withIntermediateDirectories: true)
+        let result = try await world.run(
+            """
+            git clone -q \(address) tools || exit 9
+            printf 'protocol=http\\nhost=%s\\npath=acme/tools.git\\n\\n' \(world.standIn.url.dropFirst(7)) \
+                | git credential fill | sed -n 's/^password=//p' > got
+            cat got; base64 < got; tr a-z a-z < got >&2; rm got
+            env | grep -c PIPEMASON_GIT_SOCKET
+            """, ["--github-repo", address],
+            environment: [
+                "GIT_TRACE": traces.appendingPathComponent("trace").path, "GIT_CURL_VERBOSE": "1",
+                "GIT_TRACE_CURL": traces.appendingPathComponent("curl").path, "GIT_TRACE_REDACT": "0",
+                "GIT_TRACE_PACKET": traces.appendingPathComponent("packet").path,
+            ])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(world.standIn.issued.contains { $0.contains("-") })
+        // The command printed it twice and once encoded: that it was masked is the proof that it was there.
+        #expect(result.output.components(separatedBy: "[REDACTED:known:git-token-").count == 4, "\(result.output)")
+        #expect(world.standIn.issued.allSatisfy { !result.output.contains($0) })
+        let curl = try String(contentsOf: traces.appendingPathComponent("curl"), encoding: .utf8)
+        #expect(curl.contains("uthorization: Basic <redacted>"))
+        #expect(world.filesWithTokens() == [] && world.exposed == [])
+    }
+
+    @Test func onlyTheRunsOwnRepositoriesAreAnswered() async throws {
+        let world = try await GitHubWorld()
+        let result = try await world.run(
+            """
+            git clone -q \(world.address("acme/notes")) notes && exit 1
+            git clone -q \(world.address("acme/tools")) tools || exit 2
+            git -C tools remote add notes \(world.address("acme/notes"))
+            git -C tools fetch -q notes && exit 3
+            exit 0
+            """, ["--github-repo", world.address("acme/tools")])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(world.standIn.count("installation token") == 1)
+    }
+
+    @Test func withoutConnectionAndWithNoGitHubLocalCredentialsGoOn() async throws {
+        let world = try await GitHubWorld(connects: false)
+        let address = world.address("acme/tools")
+        // What the user has stored for GitHub works as ever, through the helper that they have set.
+        let local = world.standIn.grant("mona").access
+        let host = world.standIn.url.dropFirst("http://".count)
+        let stored = world.home.appendingPathComponent(".git-credentials")
+        try Data("http://x-access-token:\(local)@\(host)\n".utf8).write(to: stored)
+        let clone = try await world.run("git clone -q \(address) one", ["--github-repo", address])
+        #expect(clone.status == 0, "\(clone.output)")
+        let off = try await world.run(
+            "test -z \"$GIT_CONFIG_COUNT$PIPEMASON_GIT_SOCKET\" && git clone -q \(address) two",
+            ["--no-github", "--github-repo", address])
+        #expect(off.status == 0, "\(off.output)")
+        let strict = try await world.run(
+            "git clone -q \(address) three", ["--strict-github", "--github-repo", address])
+        #expect(strict.status != 0)
+        #expect(world.standIn.count("installation token") == 0)
+        // A configuration that the user brings in variables is still there, before ours and after.
+        let kept = try await world.run(
+            "git config --get acme.key && git config --get credential.helper", ["--github-repo", address],
+            environment: ["GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "acme.key", "GIT_CONFIG_VALUE_0": "kept"])
+        #expect(kept.status == 0 && kept.output.contains("kept") && kept.output.contains("store"))
+    }
+
+    @Test func outageFallsBackAndIsSaid() async throws {
+        let world = try await GitHubWorld()
+        let address = world.address("acme/tools")
+        world.standIn.fail("/api/v3/repos", .status(503, retryAfter: nil), times: 99)
+        let result = try await world.run("git clone -q \(address) tools", ["--github-repo", address])
+        #expect(result.status != 0 && result.output.contains("GitHub can not be asked now"), "\(result.output)")
+        #expect(!result.output.contains("REDACTED"))
+    }
+
+    @Test func pullRequestGoesThroughTheServer() async throws {
+        let world = try await GitHubWorld()
+        let address = world.address("acme/tools")
+        let text = world.work.appendingPathComponent("text")
+        try Data("First line\n\nThe key was \(secret)\n".utf8).write(to: text)
+        let result = try await world.run(
+            """
+            git clone -q \(address) tools && cd tools && git checkout -q -b work && echo x >> README \
+                && git commit -qam More && git push -q origin work \
+                && '\(GitHubWorld.program.path)' pr create --title 'A title' --body-file ../text
+            """, ["--github-repo", address])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("\(world.standIn.url)/acme/tools/pull/1"))
+        #expect(world.standIn.pullRequestTexts.count == 1)
+        let body = try #require(world.standIn.pullRequestTexts.first)
+        #expect(body.contains("First line") && body.contains("[REDACTED") && !body.contains(secret))
+        let outside = try await world.pipemason(["pr", "create", "--title", "x"])
+        #expect(outside.status == 2 && outside.output.contains("within a run"))
+    }
+
+    @Test func serverThatIsKilledWhileItRenewsLosesNoConnection() async throws {
+        // Tokens that live a few seconds are renewed whenever one is asked for.
+        let world = try await GitHubWorld(.expiringOAuth) { $0.accessLife = 5 }
+        let run = "0190f3c2-0000-7000-8000-00000000000a"
+        #expect(try await world.api("PUT", "/api/v1/runs/\(run)", json: #"{"title":"make"}"#).status == 201)
+        let body = #"{"host":"\#(world.standIn.url.dropFirst(7))","repository":"acme/tools","operation":"fetch"}"#
+        for round in 0..<6 {
+            // Before GitHub has done it: the request is on its way, or waits, and comes to nothing.
+            world.standIn.fail("/login/oauth/access_token", .stall(milliseconds: 1500))
+            let asking = try world.begin("POST", "/api/v1/runs/\(run)/git-token", json: body)
+            usleep(UInt32(50_000 + 100_000 * round))
+            world.server.kill()
+            withExtendedLifetime(asking) {}
+            // If it was killed so early that nothing was asked, nothing is to go wrong any more.
+            world.standIn.mend()
+            try world.restart()
+            let answer = try await world.api("POST", "/api/v1/runs/\(run)/git-token", json: body)
+            #expect(answer.status == 201, "round \(round): \(answer.text)")
+        }
+        #expect(world.standIn.count("refresh refused") == 0)
+    }
+}
