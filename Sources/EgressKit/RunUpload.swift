@@ -140,11 +140,27 @@ package final class RunUpload {
 
     // MARK: Opening
 
+    /// What the server shows of a run: its command in one line, of the length that the server takes. A script in an argument has
+    /// several lines, and the server refuses control characters.
+    package static func title(of command: [String]) -> String {
+        var title: [UInt8] = []
+        for scalar in command.joined(separator: " ").unicodeScalars {
+            let isControl = scalar.value < 0x20 || scalar.value == 0x7F
+            let bytes = isControl ? [UInt8(ascii: " ")] : Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            guard title.count + bytes.count <= maximumTitle else { break }
+            title += bytes
+        }
+        return title.contains { $0 != UInt8(ascii: " ") } ? String(decoding: title, as: UTF8.self) : "run"
+    }
+
+    /// Bytes of a title; the server takes 512.
+    package static let maximumTitle = 200
+
     /// Tells the server of the run and stands where it wants to go on.
     private func begin(_ run: Run) throws(Failure) -> Outcome? {
-        let title = String(run.command.joined(separator: " ").prefix(200))
+        let title = Self.title(of: run.command)
         let (request, body) = ControlPlane.openRun(
-            run.id, title: title.isEmpty ? "run" : title, branch: run.branch, rules: spool.rules,
+            run.id, title: title, branch: run.branch, rules: spool.rules,
             started: run.startedAt)
         while true {
             let answer = try exchange(

@@ -136,3 +136,13 @@ internal import Testing
         #expect(throws: EgressError.self) { _ = try BrokerMessage.take(from: &buffer) }
     }
 }
+
+@Suite struct TitleTests {
+    /// A run whose command had a line feed in it never reached the server, which refuses control characters in titles.
+    @Test func scriptOfSeveralLinesIsATitleOfOne() {
+        #expect(RunUpload.title(of: ["sh", "-c", "make\n\tmake test\r\n"]) == "sh -c make  make test  ")
+        #expect(RunUpload.title(of: []) == "run" && RunUpload.title(of: ["\n"]) == "run")
+        let long = RunUpload.title(of: [String(repeating: "ä", count: 300)])
+        #expect(long == String(repeating: "ä", count: 100) && long.utf8.count == RunUpload.maximumTitle)
+    }
+}
