@@ -43,7 +43,7 @@ internal import Testing
             printf 'protocol=http\\nhost=%s\\npath=acme/tools.git\\n\\n' \(world.standIn.url.dropFirst(7)) \
                 | git credential fill | sed -n 's/^password=//p' > got
             cat got; base64 < got; tr a-z a-z < got >&2; rm got
-            env | grep -c PIPEMASON_GIT_SOCKET
+            env -u GIT_CURL_VERBOSE git clone -q \(address) again
             """, ["--github-repo", address],
             environment: [
                 "GIT_TRACE": traces.appendingPathComponent("trace").path, "GIT_CURL_VERBOSE": "1",
@@ -55,6 +55,7 @@ internal import Testing
         // The command printed it twice and once encoded: that it was masked is the proof that it was there.
         #expect(result.output.components(separatedBy: "[REDACTED:known:git-token-").count == 4, "\(result.output)")
         #expect(world.standIn.issued.allSatisfy { !result.output.contains($0) })
+        // One trace goes to standard error, and takes the place of the other.
         let curl = try String(contentsOf: traces.appendingPathComponent("curl"), encoding: .utf8)
         #expect(curl.contains("uthorization: Basic <redacted>"))
         #expect(world.filesWithTokens() == [] && world.exposed == [])
