@@ -45,7 +45,7 @@ demo-run: build ## run a project with an agent, and keep its log and report
 	@demo/run.sh $(release)
 
 .PHONY: test
-test: deps lint architecture build check-man rules-test self-scan instructions unit-test ## run everything that must hold
+test: deps lint architecture build check-man rules-test self-scan instructions test-neon unit-test ## run everything that must hold
 
 .PHONY: lint
 lint: ## check the formatting
@@ -101,6 +101,10 @@ sanitize: deps ## run the engine's tests with AddressSanitizer, and its C code w
 	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
 		--filter 'RedactionKitTests|CompressionTests|FuzzTests'
 	Fuzz/sanitize-kernels
+
+.PHONY: test-neon
+test-neon: ## run the NEON kernel against the scalar one, on an ARM processor that QEMU emulates
+	Fuzz/neon-kernels
 
 .PHONY: bench
 bench: deps ## run the library's benchmarks; Benchmarks/compare runs everything beside its peers
