@@ -68,15 +68,20 @@ extension RuleSet {
     /// Allowlists stay. A provider named in `only` keeps the provider rules and narrows them to that provider.
     /// - Throws: `RuleSelectionError` for a name that is no rule, provider, category or pack of this set.
     public func selecting(_ selection: RuleSelection) throws(RuleSelectionError) -> RuleSet {
-        let ruleIDs = Set(rules.map(\.id))
-        let providerIDs = Set(providers.map(\.id))
-        let known = ruleIDs.union(providerIDs).union(Rule.Category.allCases.map(\.rawValue))
-        for name in selection.only + selection.except where !known.contains(name) {
-            throw RuleSelectionError(kind: .rule, name: name, suggestion: nearest(to: name, among: known))
+        let names = selection.only + selection.except
+        // Without names, which is how nearly every filter starts, the sets of a thousand strings are not made.
+        let providerIDs = names.isEmpty ? [] : Set(providers.map(\.id))
+        if !names.isEmpty {
+            let known = providerIDs.union(rules.map(\.id)).union(Rule.Category.allCases.map(\.rawValue))
+            for name in names where !known.contains(name) {
+                throw RuleSelectionError(kind: .rule, name: name, suggestion: nearest(to: name, among: known))
+            }
         }
-        let knownPacks = Set(packs)
-        for name in selection.packs where !knownPacks.contains(name) {
-            throw RuleSelectionError(kind: .pack, name: name, suggestion: nearest(to: name, among: knownPacks))
+        if !selection.packs.isEmpty {
+            let known = Set(packs)
+            for name in selection.packs where !known.contains(name) {
+                throw RuleSelectionError(kind: .pack, name: name, suggestion: nearest(to: name, among: known))
+            }
         }
 
         let only = Set(selection.only)

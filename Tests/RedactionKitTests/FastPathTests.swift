@@ -1,0 +1,74 @@
+internal import CPrefilter
+internal import RedactionFuzz
+internal import Testing
+
+@testable internal import RedactionKit
+
+/// Fast look-ups and their slow twins agree.
+@Suite("Fast look-ups")
+struct FastPathTests {
+    @Test func `four-byte sequences: the first place in three, at every beginning and length`() {
+        var random = SplitMix(seed: 7)
+        for _ in 0..<400 {
+            let bits = UInt32(13 + random.below(4))
+            var filter = [UInt64](repeating: 0, count: 1 << (bits - 6))
+            let text = (0..<(1 + random.below(90))).map { _ in UInt8(random.below(256)) }
+            // Some of the text's own sequences, and others.
+            for _ in 0..<random.below(4) {
+                let at = random.below(max(1, text.count))
+                let key = at + 4 <= text.count ? key(of: text, at: at) : UInt32(random.below(1 << 32 - 1))
+                let bit = Int(pm_gram_hash(key, bits))
+                filter[bit >> 6] |= 1 << UInt64(bit & 63)
+            }
+            let from = random.below(text.count)
+            var expected = from
+            while expected + 4 <= text.count {
+                let bit = Int(pm_gram_hash(key(of: text, at: expected), bits))
+                if filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0 { break }
+                expected += Int(PM_GRAM_STEP)
+            }
+            if expected + 4 > text.count { expected = text.count }
+            // Memory of exactly this size: a sanitizer sees what is read beyond it.
+            let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: text.count)
+            defer { copy.deallocate() }
+            copy.initialize(from: text, count: text.count)
+            #expect(pm_next_gram(filter, bits, copy, from, text.count) == expected)
+        }
+    }
+
+    private func key(of text: [UInt8], at index: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(text[index + $1]) << UInt32(8 * $1) }
+    }
+
+    @Test func `credential words by the byte before their fragment`() {
+        let rules = Shared.standard.rules
+        let scanner = Scanner(rules: rules, limits: Limits())
+        let parts = [
+            "api", "_", "-", ".", "key", "KEY", "secret", "Token", "pass", "word", "passwd", "db", "client", "access",
+            "x",
+            "private", "auth", "s", "S", "2", "cred", "entials", "pwd", "refresh", "aws",
+        ]
+        var random = SplitMix(seed: 3)
+        var found = 0
+        for _ in 0..<250 {
+            let name = Array((0..<(1 + random.below(5))).map { _ in parts[random.below(parts.count)] }.joined().utf8)
+            name.withUnsafeBufferPointer { bytes in
+                let text = Text(base: bytes.baseAddress!, count: bytes.count)
+                for index in 0..<text.count {
+                    for fragment in rules.words.indices where !rules.words[fragment].isEmpty {
+                        let slow = scanner.longestWord(text, around: index, 0, text.count, fragment: fragment) { _ in
+                            true
+                        }
+                        let number = Int(
+                            pm_find_word(rules.tables.pointer, text.base, index, 0, text.count, Int32(fragment)))
+                        let fast = number > 0 ? rules.wordTraits[number - 1] : nil
+                        #expect(
+                            fast?.length == slow?.length && fast?.offset == slow?.offset && fast?.rule == slow?.rule)
+                        found += slow == nil ? 0 : 1
+                    }
+                }
+            }
+        }
+        #expect(found > 100)
+    }
+}
