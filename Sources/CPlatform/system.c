@@ -1,8 +1,9 @@
-#define _GNU_SOURCE  // struct ucred
+#define _GNU_SOURCE  // struct ucred, sched_getaffinity
 
 #include "CPlatform.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,14 @@
 extern char **environ;
 
 char *const *pm_environment(void) { return environ; }
+
+int pm_core_count(void) {
+    cpu_set_t set;
+    // Refused where there are more processors than the set has room for: then there are many.
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return errno == EINVAL ? CPU_SETSIZE : 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
 
 int pm_copy_extended_attributes(int from, int to) {
     ssize_t listed = flistxattr(from, NULL, 0);

@@ -66,6 +66,25 @@ public struct RedactionStream: ~Copyable {
         }
     }
 
+    /// A stream that begins at `offset` of an input, with the bytes before it as context.
+    ///
+    /// It does what a stream does that has seen everything before, if that one's `seam` there is the one that this one begins with.
+    init(
+        redactor: Redactor, path: String?, at offset: UInt64, context: UnsafeRawBufferPointer,
+        kernel: Int32 = pm_best_kernel()
+    ) {
+        self.init(redactor: redactor, path: path, kernel: kernel)
+        if capacity < context.count { grow(to: context.count) }
+        UnsafeMutableRawBufferPointer(start: storage, count: capacity).copyMemory(from: context)
+        count = context.count
+        released = count
+        origin = offset - UInt64(count)
+        lineOrigin = offset
+        countedTo = offset
+        let text = Text(base: UnsafePointer(storage.assumingMemoryBound(to: UInt8.self)), count: count)
+        if count > 0 { pieces = scanner.pieces(newPass(text, false), across: released, after: pieces) }
+    }
+
     deinit {
         // What was held may be secret.
         memset(storage, 0, capacity)
@@ -134,10 +153,40 @@ public struct RedactionStream: ~Copyable {
     /// Bytes before what comes next that may decide about it.
     package var contextSize: Int { kept }
 
+    // MARK: - Seams
+
+    /// Where a stream stands when it has nothing in hand: every byte has been released, no construct and no list is open, no
+    /// redaction ends there, no key block or over-long value is near.
+    ///
+    /// What it does from there on depends on this and on the last `Redactor.contextLength` bytes only.
+    package struct Seam: Equatable, Sendable {
+        let offset: UInt64
+        /// Where the pieces of over-long stretches begin.
+        let run, word, wide, line: UInt64
+    }
+
+    /// The seam at the end of what was written; nil if something is in hand.
+    package var seam: Seam? {
+        let end = origin + UInt64(count)
+        guard released == count, open == nil, redactedTo != end, openList == .max, !pieces.followsPlaceholder,
+            block.upperBound + UInt64(redactor.contextLength) <= end || block.isEmpty
+        else { return nil }
+        return Seam(
+            offset: end, run: origin + UInt64(pieces.run), word: origin + UInt64(pieces.word),
+            wide: origin + UInt64(pieces.wide), line: origin + UInt64(pieces.line))
+    }
+
+    /// Line ends in what was written since the stream began; 0 unless lines are counted.
+    package mutating func lineEnds() -> Int {
+        guard redactor.options.countsLines else { return 0 }
+        countLines(upTo: count)
+        return line - 1
+    }
+
     // MARK: - Buffer
 
     /// Bytes before the first unreleased one that are kept: twice the context, since what looks back starts in it.
-    private var kept: Int { 2 * redactor.options.limits.context + 2048 }
+    private var kept: Int { redactor.contextLength }
 
     /// Moves what is still needed to the front.
     private mutating func discard() {

@@ -43,6 +43,17 @@ public final class Redactor: Sendable {
     /// A new stream. `path` is what rules that are limited to paths are held against.
     public func makeStream(path: String? = nil) -> RedactionStream { RedactionStream(redactor: self, path: path) }
 
+    /// Bytes before an undecided one that a stream keeps.
+    package var contextLength: Int { 2 * options.limits.context + 2048 }
+
+    /// A stream that begins at `offset` of an input, behind a line end, with `contextLength` bytes before it as context, or as many as
+    /// there are; see `RedactionStream.Seam`.
+    package func makeStream(
+        path: String?, at offset: UInt64, context: UnsafeRawBufferPointer
+    ) -> RedactionStream {
+        RedactionStream(redactor: self, path: path, at: offset, context: context)
+    }
+
     /// Redacts complete bytes.
     public func redact(_ bytes: [UInt8]) -> [UInt8] {
         var stream = makeStream()
@@ -112,6 +123,14 @@ public struct Finding: Sendable, Equatable {
     public let column: Int?
     public let tag: String?
     public let explanation: String?
+
+    /// The same, so many lines further down.
+    package func movedDown(by lines: Int) -> Finding {
+        guard let line, lines > 0 else { return self }
+        return Finding(
+            ruleID: ruleID, category: category, confidence: confidence, offset: offset, length: length,
+            line: line + lines, column: column, tag: tag, explanation: explanation)
+    }
 }
 
 /// Why a redactor cannot be made. Holds names and places, never text that was scanned.

@@ -107,7 +107,7 @@ internal import Testing
         #expect(result.error.contains("\\u{1b}"))
     }
 
-    private struct JSONReport: Decodable {
+    struct JSONReport: Decodable {
         struct Finding: Decodable {
             var path: String?
             var rule: String

@@ -6,6 +6,9 @@
 // The environment of this process: NAME=value strings, ended by NULL. Read it before anything changes it.
 char *const *pm_environment(void);
 
+// Cores that this process may run on, 1 at least.
+int pm_core_count(void);
+
 // Copies every extended attribute (access control lists included) of one open file to another.
 // Returns 0, or the errno of the first attribute that could not be copied; the others are copied all the same.
 // A file system without extended attributes is no error.

@@ -32,6 +32,13 @@ struct Scrub: ParsableCommand {
         help: "Decompress standard input if it is gzip, zstd, xz or bzip2; files always are.")
     var decompress = false
 
+    @Option(
+        name: [.customShort("j"), .long],
+        help: ArgumentHelp(
+            "Scrub or check files with so many threads; the output is the same. As many as cores, unless given.",
+            valueName: "number"))
+    var jobs: Int?
+
     @Flag(help: "Write nothing; exit with status 1 if there is a secret.")
     var check = false
 
@@ -80,6 +87,7 @@ struct Scrub: ParsableCommand {
         settings.breaksHardLinks = force
         settings.respectsIgnoreFiles = check && !noIgnore
         settings.decompressesInput = decompress
+        settings.jobs = jobs
         settings.report = report.map {
             .init(format: $0.format, file: reportFile.flatMap { $0 == "-" ? nil : Path($0) })
         }

@@ -53,3 +53,37 @@ struct ProgressBar {
         if isShown { Diagnostics.write("\r\u{1B}[K") }
     }
 }
+
+/// A line on the terminal that shows how many files of a directory are done. How many there will be is not known.
+struct TreeProgress {
+    /// Shorter runs are over before a person could read the line.
+    static let delay = 0.5
+
+    private let start = Clock.now
+    private var last = Clock.now
+    private var isShown = false
+
+    /// Starts it; nil where nobody would see it, or where it would mix with the output.
+    init?(outputIsTerminal: Bool) {
+        guard !outputIsTerminal, Terminal.isTerminal(STDERR_FILENO) else { return nil }
+    }
+
+    /// Redraws, ten times a second at most. `path` is what was done last.
+    mutating func update(files: Int, bytes: UInt64, path: String) {
+        let now = Clock.now
+        let elapsed = now.seconds(since: start)
+        guard elapsed >= TreeProgress.delay, now.seconds(since: last) >= 0.1 else { return }
+        last = now
+        isShown = true
+        let facts =
+            "\(files) files  \(Summary.size(bytes))  \(Summary.size(UInt64(Double(bytes) / max(elapsed, 0.001))))/s  "
+        let room = max(0, Terminal.width(STDERR_FILENO) - facts.count - 1)
+        Diagnostics.write("\r\u{1B}[K" + facts + String(Diagnostics.printable(path).suffix(room)))
+    }
+
+    /// Removes the line.
+    mutating func finish() {
+        if isShown { Diagnostics.write("\r\u{1B}[K") }
+        isShown = false
+    }
+}

@@ -14,6 +14,10 @@ final class ScrubJob {
     /// nil: nothing goes to standard output but perhaps the report.
     private let output: ByteWriter?
     private var masks: MaskChannel?
+    /// While a directory is walked.
+    private var treeProgress: TreeProgress?
+    /// nil: one thread does it all.
+    private let parallel: ParallelPump?
     private var warnings: [String]
     /// The gravest thing that happened to a single input.
     private var status = ExitStatus.success
@@ -82,6 +86,10 @@ final class ScrubJob {
         self.warnings = warnings
         pump = StreamPump(redactor: redactor)
         output = settings.mode == .filter ? ByteWriter(STDOUT_FILENO, name: "standard output") : nil
+        let jobs = settings.jobs ?? min(Int(pm_core_count()), ScrubSettings.jobsRange.upperBound)
+        // Files are replaced one by one; a value that arrives meanwhile concerns everything that was not written.
+        let isParallel = jobs > 1 && settings.mode != .inPlace && settings.maskDescriptor == nil
+        parallel = isParallel ? ParallelPump(redactor: redactor, jobs: jobs) : nil
         if let number = settings.maskDescriptor { masks = try MaskChannel(number) }
     }
 
@@ -97,11 +105,20 @@ final class ScrubJob {
                 try tree.walk(input)
             }
         }
+        try parallel?.finish()
+        treeProgress?.finish()
     }
 
     // MARK: One input
 
+    /// Counts an input of which everything has been delivered.
+    private func end(_ path: Path?, bytes: UInt64) {
+        recorder.end(bytes: bytes)
+        treeProgress?.update(files: recorder.tally.inputs, bytes: recorder.tally.bytes, path: path?.text ?? "")
+    }
+
     private func processStandardInput() throws(Failure) {
+        try parallel?.finish()
         guard streams.hasInput else {
             note(Failure(.input, "standard input is closed"))
             return
@@ -122,9 +139,12 @@ final class ScrubJob {
     }
 
     private func processFile(_ found: FoundFile) throws(Failure) {
+        if !found.isNamed, treeProgress == nil {
+            treeProgress = TreeProgress(outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
+        }
         do throws(Failure) {
-            recorder.begin(found.path)
             if settings.mode == .inPlace {
+                recorder.begin(found.path)
                 try replace(found)
             } else {
                 try read(found)
@@ -144,9 +164,34 @@ final class ScrubJob {
         // Met in a directory, and no longer what it was a moment ago.
         guard found.isNamed || status.isRegularFile else { return }
         guard !isOwnOutput(status) else { throw Failure(.input, "\(found.path.text): is also the output") }
-        try pass(
-            file.number, name: found.path.text, path: found.path,
-            compressed: CompressedInput.recognize(file.number, name: found.path.text), to: output)
+        let compressed = CompressedInput.recognize(file.number, name: found.path.text)
+        if let parallel, status.isRegularFile, compressed == nil {
+            return try parallel.add(parallelFile(file, found, size: UInt64(max(0, status.st_size))))
+        }
+        try parallel?.finish()
+        recorder.begin(found.path)
+        try pass(file.number, name: found.path.text, path: found.path, compressed: compressed, to: output)
+    }
+
+    private func parallelFile(
+        _ file: consuming Descriptor, _ found: FoundFile, size: UInt64
+    ) -> ParallelFile {
+        let name = found.path.text
+        return ParallelFile(
+            file, name: name, path: found.path, size: size, sink: ScrubSink(output: output, recorder: recorder),
+            progress: progressBar(name: name, path: found.path, total: size),
+            begin: { self.recorder.begin(found.path) },
+            finished: { bytes, warnings in
+                self.end(found.path, bytes: bytes)
+                self.warn(warnings)
+            },
+            fail: { self.note($0) })
+    }
+
+    private func progressBar(name: String, path: Path?, total: UInt64) -> ProgressBar? {
+        ProgressBar(
+            name: path.map { String(decoding: $0.split.name, as: UTF8.self) } ?? name, total: total,
+            outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
     }
 
     /// Replaces a file if there is something to replace. A clean file is only read.
@@ -159,7 +204,7 @@ final class ScrubJob {
             compressed: CompressedInput.recognize(file.source.number, name: found.path.text), sink: &probe,
             masks: &masks, findingLimit: 1, progress: &noProgress)
         guard probe.findings > 0 else {
-            recorder.end(bytes: clean.bytes)
+            end(found.path, bytes: clean.bytes)
             warn(clean.warnings)
             return
         }
@@ -181,14 +226,12 @@ final class ScrubJob {
         _ descriptor: Int32, name: String, path: Path?, compressed: CompressedInput?, to writer: ByteWriter?
     ) throws(Failure) {
         var sink = ScrubSink(output: writer, recorder: recorder)
-        var progress = ProgressBar(
-            name: path.map { String(decoding: $0.split.name, as: UTF8.self) } ?? name, total: size(descriptor),
-            outputIsTerminal: settings.mode == .filter && Terminal.isTerminal(1))
+        var progress = progressBar(name: name, path: path, total: size(descriptor))
         defer { progress?.finish() }
         let result = try pump.run(
             descriptor, name: name, path: path, compressed: compressed, sink: &sink, masks: &masks, progress: &progress,
             firstBytes: { self.warnIfCompressed($0, name: name) })
-        recorder.end(bytes: result.bytes)
+        end(path, bytes: result.bytes)
         warn(result.warnings)
     }
 

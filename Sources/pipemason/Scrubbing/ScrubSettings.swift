@@ -12,6 +12,8 @@ struct ScrubSettings {
     var respectsIgnoreFiles = false
     /// Replace files that have other names as well, which leaves the other names with the old content.
     var breaksHardLinks = false
+    /// Threads that scrub files at once; nil: as many as there are cores.
+    var jobs: Int?
     /// Look into standard input if it is compressed; files are always looked into.
     var decompressesInput = false
     var report: ReportTarget?
@@ -21,6 +23,9 @@ struct ScrubSettings {
     var detection = DetectionSettings()
     var tagKey: Path?
     var maskDescriptor: Int32?
+
+    /// Each takes some megabytes.
+    static let jobsRange = 1...64
 
     enum Mode: Equatable {
         /// Scrubbed bytes to standard output.
@@ -48,6 +53,9 @@ struct ScrubSettings {
         }
         if let report, report.file == nil, mode == .filter {
             throw Failure(.usage, "--report needs --report-file, because standard output carries the scrubbed bytes")
+        }
+        if let jobs, !ScrubSettings.jobsRange.contains(jobs) {
+            throw Failure(.usage, "--jobs takes a number from 1 to \(ScrubSettings.jobsRange.upperBound)")
         }
         if breaksHardLinks, mode != .inPlace {
             throw Failure(.usage, "--force is about --in-place")

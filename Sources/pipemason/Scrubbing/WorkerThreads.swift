@@ -1,0 +1,114 @@
+internal import Glibc
+
+/// Something that one of several threads does.
+protocol WorkerTask: AnyObject, Sendable {
+    func run()
+}
+
+/// Threads that take tasks in the order in which they were given.
+///
+/// Signals are blocked in them: the thread that made this takes them all.
+final class WorkerThreads: @unchecked Sendable {
+    // SAFETY: everything that changes is used under `mutex`; `threads` by the maker only.
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var waiting: [any WorkerTask] = []
+    private var running: Set<ObjectIdentifier> = []
+    private var isStopping = false
+    private var threads: [pthread_t] = []
+
+    /// Starts `count` threads. With none, whether asked for or because the system refuses, tasks run where they are waited for.
+    init(_ count: Int) {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(changed, nil)
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        while threads.count < count, let thread = start() { threads.append(thread) }
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
+
+    /// A new thread; nil if the system refuses.
+    private func start() -> pthread_t? {
+        var thread = pthread_t()
+        let own = Unmanaged.passRetained(self)
+        let failed = pthread_create(
+            &thread, nil,
+            { argument in
+                // Retained by whoever made the thread.
+                Unmanaged<WorkerThreads>.fromOpaque(argument!).takeRetainedValue().work()
+                return nil
+            }, own.toOpaque())
+        if failed == 0 { return thread }
+        own.release()
+        return nil
+    }
+
+    deinit {
+        pthread_cond_destroy(changed)
+        pthread_mutex_destroy(mutex)
+        changed.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Gives a task to the threads.
+    func submit(_ task: any WorkerTask) {
+        locked {
+            waiting.append(task)
+            pthread_cond_broadcast(changed)
+        }
+    }
+
+    /// Waits until a task that was submitted is done.
+    func wait(for task: any WorkerTask) {
+        let isLeft = locked {
+            if threads.isEmpty, let index = waiting.firstIndex(where: { $0 === task }) {
+                waiting.remove(at: index)
+                return true
+            }
+            while running.contains(ObjectIdentifier(task)) || waiting.contains(where: { $0 === task }) {
+                pthread_cond_wait(changed, mutex)
+            }
+            return false
+        }
+        if isLeft { task.run() }
+    }
+
+    /// Ends the threads; what has not begun is not done.
+    func stop() {
+        locked {
+            isStopping = true
+            waiting = []
+            pthread_cond_broadcast(changed)
+        }
+        for thread in threads { pthread_join(thread, nil) }
+        threads = []
+    }
+
+    private func work() {
+        while let task = next() {
+            task.run()
+            locked {
+                running.remove(ObjectIdentifier(task))
+                pthread_cond_broadcast(changed)
+            }
+        }
+    }
+
+    private func next() -> (any WorkerTask)? {
+        locked {
+            while waiting.isEmpty, !isStopping { pthread_cond_wait(changed, mutex) }
+            guard !isStopping else { return nil }
+            let task = waiting.removeFirst()
+            running.insert(ObjectIdentifier(task))
+            return task
+        }
+    }
+
+    private func locked<Result>(_ body: () -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body()
+    }
+}

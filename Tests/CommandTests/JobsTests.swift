@@ -1,0 +1,113 @@
+import Foundation
+internal import Testing
+
+/// `--jobs`: the same output, report and status, whatever the number of threads. The debug build is too slow for files of several parts.
+@Suite(.serialized, .enabled(if: Child.isRelease)) struct JobsTests {
+    /// Bytes of a part (ParallelPump.swift).
+    private static let part = 1 << 20
+
+    private static func log(_ size: Int) -> [UInt8] {
+        var text: [UInt8] = []
+        var number = 0
+        while text.count < size {
+            number += 1
+            text += Array((number % 50 == 0 ? "\(number) \(Samples.token)\n" : Samples.line(number)).utf8)
+        }
+        return text
+    }
+
+    private static let key =
+        "-----BEG" + "IN RSA PRIV" + "ATE KEY-----\n"
+        + String(repeating: String(repeating: "aB3d", count: 16) + "\n", count: 60)
+        + "-----E" + "ND RSA PRIV" + "ATE KEY-----\n"
+
+    /// Files with something across a cut.
+    private static let files: [(name: String, bytes: [UInt8])] = {
+        func across(_ what: String) -> [UInt8] {
+            let before = Array(log(part).prefix(part - what.utf8.count / 2))
+            return before + [0x0a] + Array(what.utf8) + log(3 * part)
+        }
+        let word = Array(String(repeating: "cGFzc3dv" + "cmQ9", count: 1 << 18).utf8)
+        return [
+            ("lines", log(5 * part + 12_345)),
+            ("key", across(key)),
+            ("key-without-end", log(part) + Array(key.utf8.prefix(1000)) + log(2 * part)),
+            ("one-line", Array(log(4 * part).filter { $0 != 0x0a })),
+            ("encoded", log(part - 1000) + word + [0x0a] + log(part)),
+            (
+                "long-token",
+                log(part - 1000) + Array("gh".utf8) + Array(repeating: UInt8(ascii: "p"), count: 1 << 20) + [0x0a]
+                    + log(part)
+            ),
+            ("no-line-end-at-the-end", Array(log(3 * part).dropLast())),
+            ("zeros", Array(repeating: 0, count: 3 * part)),
+        ]
+    }()
+
+    @Test func `one large file`() throws {
+        let directory = Directory()
+        for (name, bytes) in Self.files {
+            let path = directory.write(name, bytes)
+            let one = try Child.run(["scrub", "--jobs", "1", path])
+            #expect(one.status == 0)
+            for jobs in ["2", "5"] {
+                let several = try Child.run(["scrub", "--jobs", jobs, path])
+                #expect(several.status == 0, "\(name)")
+                #expect(several.output == one.output, "\(name)")
+                #expect(several.error == one.error, "\(name)")
+            }
+        }
+    }
+
+    @Test func `a report says the same places`() throws {
+        let directory = Directory()
+        for (name, bytes) in Self.files.prefix(3) { _ = directory.write(name, bytes) }
+        func report(_ jobs: String) throws -> (Int32, Data) {
+            let result = try Child.run(["scrub", "--check", "--jobs", jobs, "--report", "json", directory.path])
+            return (result.status, Data(result.output))
+        }
+        let one = try report("1")
+        #expect(one.0 == 1)
+        let several = try report("3")
+        #expect(several.0 == one.0)
+        // All but the length of a key that was open where a part ended: it is said as far as it is known.
+        func places(_ data: Data) throws -> [String] {
+            try JSONDecoder().decode(ReportTests.JSONReport.self, from: data).findings.map {
+                "\($0.path ?? "") \($0.rule) \($0.offset) \($0.line ?? 0) \($0.column ?? 0)"
+            }
+        }
+        let expected = try places(one.1)
+        #expect(try places(several.1) == expected)
+        #expect(expected.count > 1000)
+    }
+
+    @Test func `many small files, with failures and compressed ones between, come in order`() throws {
+        let directory = Directory()
+        for number in 0..<150 {
+            _ = directory.write("f\(number)", "\(number) \(Samples.token)\n" + Samples.line(number))
+        }
+        _ = directory.write("empty", "")
+        let arguments = [directory.path, directory.path + "/none", directory.path + "/f7"]
+        let one = try Child.run(["scrub", "--summary", "--jobs", "1"] + arguments)
+        let several = try Child.run(["scrub", "--summary", "--jobs", "4"] + arguments)
+        #expect(one.status == 3)
+        #expect(several.status == one.status)
+        #expect(several.output == one.output)
+        #expect(several.text.contains("149 \(Samples.mark)"))
+    }
+
+    @Test func `a reader that goes away ends it`() throws {
+        let directory = Directory()
+        let path = directory.write("a", Self.log(6 * Self.part))
+        let child = try Child(["scrub", "--jobs", "3", path])
+        _ = child.output { $0.count > 1000 }
+        child.closeOutput()
+        #expect(child.finish().status == 141)
+    }
+
+    @Test func `a number of jobs that is none`() throws {
+        for number in ["0", "65", "x"] {
+            #expect(try Child.run(["scrub", "--jobs", number, "/dev/null"]).status == 2)
+        }
+    }
+}
