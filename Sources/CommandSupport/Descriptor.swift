@@ -35,6 +35,33 @@ package struct Descriptor: ~Copyable {
         return fstat(number, &result) == 0 ? result : nil
     }
 
+    /// How long `lock` asks again, in milliseconds.
+    package static let lockPatience = 500
+
+    /// Takes the file's lock (flock(2)), which lasts as long as the descriptor; false: another process has it.
+    ///
+    /// Who only asks whether there is a writer holds the lock for a moment, and so does a child between fork and exec. Neither is a
+    /// writer: it is asked again for `lockPatience`.
+    package func lock() -> Bool {
+        for _ in 0..<Self.lockPatience {
+            if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
+            guard errno == EWOULDBLOCK || errno == EINTR else { return false }
+            usleep(1000)
+        }
+        return false
+    }
+
+    /// Whether another open file has the lock.
+    package var isLockedElsewhere: Bool { Self.isLockedElsewhere(number) }
+
+    package static func isLockedElsewhere(_ number: Int32) -> Bool {
+        guard flock(number, LOCK_SH | LOCK_NB) != 0 else {
+            flock(number, LOCK_UN)
+            return false
+        }
+        return errno == EWOULDBLOCK
+    }
+
     /// Repeats a system call for as long as signals interrupt it.
     package static func retrying(_ call: () -> Int32) -> Int32 {
         while true {

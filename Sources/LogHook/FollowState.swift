@@ -142,7 +142,7 @@ package final class FollowStateFile {
         guard let descriptor = Descriptor.open(at: AT_FDCWD, path.bytes, flags, mode: 0o600) else {
             throw Failure(.output, "\(path.text): \(Diagnostics.reason(errno))")
         }
-        guard flock(descriptor.number, LOCK_EX | LOCK_NB) == 0 else {
+        guard descriptor.lock() else {
             throw Failure(.usage, "\(path.text): another process uses this state")
         }
         self.descriptor = descriptor

@@ -78,13 +78,7 @@ final class EventSource {
     var head: ChainHash { reader.chain.head }
 
     /// Whether a runner has the log open for writing: it holds a lock for as long as it does.
-    var hasWriter: Bool {
-        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else {
-            flock(descriptor, LOCK_UN)
-            return false
-        }
-        return errno == EWOULDBLOCK
-    }
+    var hasWriter: Bool { Descriptor.isLockedElsewhere(descriptor) }
 
     /// Whether half a line stands at the end.
     var endsTorn: Bool { reader.pendingBytes > 0 }

@@ -209,9 +209,7 @@ package struct RunDirectory: Sendable {
     }
 
     private static func isLocked(_ log: Path) -> Bool {
-        guard let file = Descriptor.open(log, O_RDONLY) else { return false }
-        guard flock(file.number, LOCK_SH | LOCK_NB) != 0 else { return false }
-        return errno == EWOULDBLOCK
+        Descriptor.open(log, O_RDONLY)?.isLockedElsewhere ?? false
     }
 
     private static func status(_ path: Path) -> stat? {

@@ -33,7 +33,7 @@ package enum TailRewriter {
     ) throws(Failure) -> Bool {
         let path = runDirectory + "/" + RunDirectory.logName
         guard let log = Descriptor.open(Path(path), O_RDWR | O_NOFOLLOW) else { throw failure(path) }
-        guard flock(log.number, LOCK_EX | LOCK_NB) == 0 else { return false }
+        guard log.lock() else { return false }
         let redactor: Redactor
         do { redactor = try Redactor() } catch { throw Failure(.internal, "\(error)") }
         _ = try rewrite(log, in: runDirectory, from: sequence, rule: rule, redactor)
@@ -68,8 +68,7 @@ package enum TailRewriter {
         else { return }
         for name in names.map({ String(decoding: $0, as: UTF8.self) }) where name.hasPrefix(prefix) {
             let path = runDirectory + "/" + RunDirectory.logName
-            guard let log = Descriptor.open(Path(path), O_RDWR | O_NOFOLLOW), flock(log.number, LOCK_EX | LOCK_NB) == 0
-            else { continue }
+            guard let log = Descriptor.open(Path(path), O_RDWR | O_NOFOLLOW), log.lock() else { continue }
             if let offset = Int(name.dropFirst(prefix.count)) {
                 _ = try put(runDirectory + "/" + name, at: offset, into: log, path)
             } else if name == unfinishedName {

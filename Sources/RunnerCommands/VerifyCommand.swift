@@ -149,7 +149,7 @@ private struct Checked {
                 }
             } catch { throw Failure(.found, "\(log.text): \(error)") }
         }
-        let isLive = flock(file.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        let isLive = file.isLockedElsewhere
         // A runner may be in the middle of a line.
         if !isLive {
             do throws(LogError) { try reader.finish() } catch { throw Failure(.found, "\(log.text): \(error)") }
@@ -181,8 +181,7 @@ private struct Checked {
     }
 
     static func isLive(_ log: Path) -> Bool {
-        guard let file = Descriptor.open(log, O_RDONLY) else { return false }
-        return flock(file.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        Descriptor.open(log, O_RDONLY)?.isLockedElsewhere ?? false
     }
 
     private static func failure(_ path: Path) -> Failure {

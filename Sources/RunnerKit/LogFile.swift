@@ -42,7 +42,7 @@ package final class LogFile {
         let number = path.withCString { open($0, flags, 0o600) }
         guard number >= 0 else { throw Failure(.runner, "\(path.text): \(Diagnostics.reason(errno))") }
         let descriptor = Descriptor(number)
-        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+        guard descriptor.lock() else {
             throw Failure(.runner, "\(path.text): another process writes this log")
         }
         guard let status = descriptor.status, status.isRegularFile else {

@@ -1,4 +1,5 @@
 internal import CommandSupport
+internal import Foundation
 internal import Glibc
 internal import RedactionKit
 internal import RunModel
@@ -204,6 +205,19 @@ internal import Testing
         log.append(.iterationStarted(IterationStarted(limit: 1)))
         log.finish(Ending(.succeeded, exit: 0))
         #expect(place.read(path).suffix(2) == Array("x\n".utf8))
+    }
+
+    /// Found: a log could not be opened while a child of the test had not reached its exec, nor while `status` was looking.
+    @Test func `who holds the lock for a moment keeps no writer from it`() throws {
+        let run = try finished { _ in }
+        let path = place.runs.logPath(of: run)
+        let looking = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+        #expect(flock(looking, LOCK_SH) == 0)
+        Thread.detachNewThread {
+            usleep(50_000)
+            close(looking)
+        }
+        _ = try LogFile(path, isNew: false, policy: .end)
     }
 
     @Test func `the newest log has the short name, unless an older one is still written`() throws {
