@@ -45,7 +45,7 @@ demo-run: build ## run a project with an agent, and keep its log and report
 	@demo/run.sh $(release)
 
 .PHONY: test
-test: deps lint architecture build check-man rules-test self-scan instructions test-neon unit-test ## run everything that must hold
+test: deps lint architecture build check-man rules-test self-scan instructions test-neon unit-test test-scale ## run everything that must hold
 
 .PHONY: lint
 lint: ## check the formatting
@@ -62,10 +62,17 @@ architecture: ## check imports against ARCHITECTURE.md
 .PHONY: unit-test
 unit-test: build peers ## run the test suites
 	$(test-suites) --skip '$(timed)'
-	$(test-suites) --skip-build --no-parallel --filter '$(timed)'
+	rm -rf $(answers) && mkdir -p $(answers)/sqlite $(answers)/postgres
+	PIPEMASON_ANSWERS=$(answers)/sqlite $(test-suites) --skip-build --no-parallel --filter '$(timed)'
+	PIPEMASON_ANSWERS=$(answers)/postgres PIPEMASON_TEST_STORE=postgres \
+		$(test-suites) --skip-build --no-parallel --filter '$(on-both-stores)'
+	scripts/compare-answers.sh $(answers)/sqlite $(answers)/postgres
 
 # Suites that watch clocks, rates and the memory of their own process have the machine to themselves, one test after another.
 timed = ^(ServerKitTests|ServerLaunchTests|ServerWebTests|EgressKitTests)[.]
+# Suites that ask the API and the pages run on both stores, and every answer must be the same.
+on-both-stores = ^(ServerKitTests|ServerWebTests)[.]
+answers = $(CURDIR)/.build/answers
 test-suites = PIPEMASON_BINARY=$(CURDIR)/$(release) PIPEMASON_REQUIRE_PEERS=1 $(SWIFT) test --disable-xctest
 
 .PHONY: peers
@@ -123,6 +130,22 @@ test-server-peers: deps peers ## hold the server against authlib, schemathesis a
 bench-server: deps ## measure ingest beside raw inserts, and 1,000 watchers
 	$(SWIFT) build -c release --product pipemason-server
 	$(SWIFT) run -c release server-load .build/release/pipemason-server
+
+.PHONY: bench-postgres
+bench-postgres: deps peers ## measure ingest on PostgreSQL beside raw inserts, and two servers beside one (root)
+	$(SWIFT) build -c release --product pipemason-server
+	$(SWIFT) run -c release server-load .build/release/pipemason-server postgres
+
+.PHONY: test-scale
+test-scale: deps peers ## as demo-scale, with the server that the tests were built with, for half a minute
+	$(SWIFT) build --product pipemason-server
+	$(as-root) scripts/demo-scale.py $(CURDIR)/.build/debug/pipemason-server 30
+
+as-root = $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
+
+.PHONY: demo-scale
+demo-scale: server peers ## three servers behind haproxy, killed and cut off under load for SECONDS; needs root
+	$(as-root) scripts/demo-scale.py $(server) $(or $(SECONDS),60)
 
 .PHONY: test-kill-runner
 test-kill-runner: build ## kill the runner 10,000 times at random moments, and verify what it leaves (an hour)

@@ -357,6 +357,7 @@ if parts != "filter" {
             dependencies: [
                 "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "GitHubAPI", "SealingKit",
                 "OpenSSLEngine", "RedactionKit", "RedactionLogging", "RunModel", "JSONText", "TOMLText",
+                "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -421,6 +422,7 @@ if parts != "filter" {
             name: "server-load",
             dependencies: [
                 "RawHTTP", "RunModel", "ServerLaunch", "ServerKit", "ServerStore", "ServerStoreSQLite",
+                "ServerStorePostgres", "PostgresTestSupport", "CPostgres",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/ServerLoad", swiftSettings: lending),
@@ -447,7 +449,7 @@ if parts != "filter" {
             name: "ServerTestSupport",
             dependencies: [
                 "ServerKit", "ServerStore", "ServerStoreSQLite", "RunModel", "SealingKit", "JSONText", "GitHubAPI",
-                "GitHubStandIn",
+                "GitHubStandIn", "ServerStorePostgres", "PostgresTestSupport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -458,8 +460,7 @@ if parts != "filter" {
             name: "ServerKitTests",
             dependencies: [
                 "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "GitHubAPI", "GitHubStandIn",
-                "Gzip",
-                "RunModel", "SealingKit",
+                "Gzip", "RunModel", "SealingKit", "PostgresTestSupport",
                 "OpenSSLEngine", "JSONText", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
@@ -479,8 +480,9 @@ if parts != "filter" {
         .testTarget(
             name: "ServerLaunchTests",
             dependencies: [
-                "ServerTestSupport", "GitHubStandIn", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore", "RunModel",
-                "SealingKit", "JSONText", "pipemason-server", "pipemason", "pipemason-link",
+                "ServerTestSupport", "GitHubStandIn", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore",
+                "RunModel", "SealingKit", "JSONText", "pipemason-server", "pipemason", "pipemason-link",
+                "PostgresTestSupport", "ServerStorePostgres", "ServerStoreSQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

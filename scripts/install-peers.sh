@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests hold ours against, if it is missing: Debian's `age`, `rsyslog`, `logrotate`, systemd's journal, `faketime`, `tinyproxy` and `openssl`, and PyPI's `cryptography` (50 is the first with
 # Cobblestone) and `pillow` (images) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
-# server Debian's `postgresql` and `slowhttptest`, and PyPI's authlib and schemathesis.
+# server Debian's `postgresql`, `haproxy` and `slowhttptest`, and PyPI's authlib and schemathesis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +15,8 @@ command -v slowhttptest >/dev/null || missing+=(slowhttptest)
 command -v strace >/dev/null || missing+=(strace)
 command -v script >/dev/null && command -v logger >/dev/null || missing+=(bsdutils)
 command -v rsyslogd >/dev/null || [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
+command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
+command -v ip >/dev/null || [ -x /usr/sbin/ip ] || missing+=(iproute2)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 [ -x /usr/sbin/logrotate ] || missing+=(logrotate)
 [ -x /lib/systemd/systemd-journal-remote ] || missing+=(systemd-journal-remote)

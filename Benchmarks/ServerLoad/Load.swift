@@ -9,8 +9,8 @@ final class Load {
     private let directory: URL
     private let tokens: [String]
     private let cookies: [String]
-    private let process = Process()
-    private var port = 0
+    private var processes: [Process] = []
+    private var ports: [Int] = []
     private var sockets: [HTTPSocket] = []
 
     init(directory: URL, tokens: [String], cookies: [String]) {
@@ -19,32 +19,61 @@ final class Load {
         self.cookies = cookies
     }
 
-    func start(_ program: String) throws {
+    /// Starts a server; several share a database.
+    /// - Parameter share: How much of one processor it gets; nil for what there is.
+    func start(_ program: String, database: String? = nil, share: Double? = nil) throws {
         let pipe = Pipe()
+        let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["serve", "--data", directory.path, "--listen", "127.0.0.1:0", "--log-level", "warning"]
+        var data = directory.path
+        if database != nil {
+            data += "/server\(processes.count)"
+            try FileManager.default.createDirectory(
+                atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        }
+        process.arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "warning"]
+        if let database { process.arguments? += ["--database", database, "--kek-file", directory.path + "/kek"] }
         process.standardOutput = pipe
         try process.run()
+        if let share { try limit(process, to: share) }
         var output = ""
         while !output.contains("listening on ") {
-            output += String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
+            let data = pipe.fileHandleForReading.availableData
+            guard !data.isEmpty else { fatalError("the server did not start") }
+            output += String(decoding: data, as: UTF8.self)
         }
-        port = Int(output.split(separator: ":").last?.prefix { $0.isNumber } ?? "") ?? 0
+        ports.append(Int(output.split(separator: ":").last?.prefix { $0.isNumber } ?? "") ?? 0)
+        processes.append(process)
+    }
+
+    /// A group of control (cgroup v1) with a quota of time.
+    private func limit(_ process: Process, to share: Double) throws {
+        let group = "/sys/fs/cgroup/cpu/server-load-\(process.processIdentifier)"
+        try FileManager.default.createDirectory(atPath: group, withIntermediateDirectories: false)
+        try "20000".write(toFile: group + "/cpu.cfs_period_us", atomically: false, encoding: .utf8)
+        try String(Int(share * 20_000)).write(toFile: group + "/cpu.cfs_quota_us", atomically: false, encoding: .utf8)
+        try String(process.processIdentifier).write(toFile: group + "/cgroup.procs", atomically: false, encoding: .utf8)
     }
 
     func stop() {
-        process.terminate()
-        process.waitUntilExit()
+        for process in processes {
+            process.terminate()
+            process.waitUntilExit()
+            rmdir("/sys/fs/cgroup/cpu/server-load-\(process.processIdentifier)")
+        }
+        processes = []
+        ports = []
+        sockets = []
     }
 
     /// Every run sends its batches over a connection of its own, as fast as it is answered; returns events a second.
     func ingest(_ logs: [Log], batches: Range<Int>) throws -> Double {
         if sockets.isEmpty {
-            for (log, token) in zip(logs, tokens) {
-                let socket = try HTTPSocket(port: port)
+            for (index, (log, token)) in zip(logs, tokens).enumerated() {
+                let socket = try HTTPSocket(port: ports[index % ports.count])
                 let made = try socket.request(
                     "PUT", "/api/v1/runs/\(log.id)", headers(token), Array(#"{"title":"load"}"#.utf8))
-                precondition(made.status == 201, "\(made.status)")
+                precondition(made.status == 201 || made.status == 200, "\(made.status)")
                 sockets.append(socket)
             }
         }
@@ -79,7 +108,8 @@ final class Load {
     func watch(_ count: Int) throws {
         let log = try Log(count: 80)
         let token = tokens[tokens.count - 1]
-        let sender = try HTTPSocket(port: port)
+        let port = ports[0]
+        let sender = try HTTPSocket(port: ports[ports.count - 1])
         _ = try sender.request("PUT", "/api/v1/runs/\(log.id)", headers(token), Array(#"{"title":"watched"}"#.utf8))
         let before = residentKiB()
         var streams: [HTTPSocket] = []
@@ -144,7 +174,8 @@ final class Load {
 
     /// The server's resident memory.
     private func residentKiB() -> Int {
-        let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+        let status =
+            (try? String(contentsOfFile: "/proc/\(processes[0].processIdentifier)/status", encoding: .utf8)) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
     }

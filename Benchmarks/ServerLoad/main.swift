@@ -7,7 +7,7 @@ internal import ServerLaunch
 internal import ServerStore
 internal import ServerStoreSQLite
 
-// server-load PROGRAM: how fast a control plane takes events, beside raw inserts into SQLite with the same durability, and how soon
+// server-load PROGRAM [postgres]: how fast a control plane takes events, beside raw inserts into SQLite with the same durability, and how soon
 // 1,000 watchers see them. Prints a table in Markdown. Not a test: it states figures.
 
 /// Runs, batches of each, lines of a batch.
@@ -17,10 +17,12 @@ let watchers = 1000
 try await main()
 
 func main() async throws {
-    guard CommandLine.arguments.count == 2 else {
-        print("usage: server-load PROGRAM")
+    let arguments = CommandLine.arguments
+    guard arguments.count == 2 || arguments.count == 3 && arguments[2] == "postgres" else {
+        print("usage: server-load PROGRAM [postgres]")
         exit(2)
     }
+    if arguments.count == 3 { return try await measurePostgres(program: arguments[1]) }
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("server-load-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
@@ -51,12 +53,14 @@ func main() async throws {
 }
 
 /// Makes an organization, runner tokens and sessions in a data directory that no server has open yet.
-func makeCredentials(_ directory: URL, count: Int) async throws -> (tokens: [String], cookies: [String]) {
+func makeCredentials(
+    _ directory: URL, count: Int, in store: (any ControlPlaneStore)? = nil
+) async throws -> (tokens: [String], cookies: [String]) {
     let data = DataDirectory(path: directory.path)
     try data.prepare()
     try data.prepareKeks(isEmpty: true)
     let keks = try data.keks()
-    let store = try data.open()
+    let store = try store ?? data.open()
     let plane = try ControlPlane(
         store: store, keks: { keks }, settings: ServerSettings(publicURL: "http://127.0.0.1"), mailer: NoMailer())
     let owner = "owner" + "@" + "localhost"

@@ -38,7 +38,7 @@ package final class ControlPlane: Sendable {
         self.mailer = mailer
         self.pages = pages
         self.now = now
-        hub = Hub(limits: settings.limits, pollInterval: store.pollInterval)
+        hub = Hub(limits: settings.limits)
         authenticator = Authenticator(store: store)
         scrubber = try ArrivalScrubber()
         let cabinet = KeyCabinet(store: store, keks: keks)

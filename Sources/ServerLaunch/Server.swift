@@ -77,7 +77,8 @@ package struct Server: Sendable {
         // Stopped from the last to the first: streams end, then requests, then the sweeps.
         let sweeper = Sweeper(plane: plane, interval: Self.sweepInterval, logger: logger)
         var group = ServiceGroupConfiguration(
-            services: [sweeper, application, plane.hub], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [sweeper, Follower(plane), application, plane.hub], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger)
         group.maximumGracefulShutdownDuration = Self.shutdownTime
         try await ServiceGroup(configuration: group).run()
         try store.close()

@@ -6,14 +6,10 @@ public import SealingKit
 /// organizations have no key in common; the contract suite holds every store to that.
 public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
     AuditStore,
-    ReceiptKeyStore, PasskeyStore, GitHubStore
+    ReceiptKeyStore, PasskeyStore, GitHubStore, NoticeStore
 {
     /// The keys of organizations and the records under them, for SealingKit's `KeyRing`.
     var keys: any KeyRingStore { get }
-
-    /// How often a watcher must look by itself, because another process may add events; nil when this process is the only
-    /// one.
-    var pollInterval: Duration? { get }
 
     /// Does `body` while no other server of the same database does: for the first start.
     func exclusively<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value

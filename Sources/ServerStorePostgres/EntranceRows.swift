@@ -73,33 +73,38 @@ extension PostgresStore {
     }
 
     public func endSession(_ hash: TokenHash, address: String?, now: Timestamp) async throws -> Bool {
-        try await write("session", Visibility(credential: hash.bytes)) { transaction in
+        let organization = try await write("session", Visibility(credential: hash.bytes)) {
+            transaction -> OrganizationID? in
             guard let (scope, session) = try transaction.session(hash, address: address, now: now),
                 try transaction.execute("DELETE FROM sessions WHERE hash = $1", [hash]) == 1
-            else { return false }
+            else { return nil }
             try transaction.audit(scope, .sessionEnded, subject: session.id, now: now)
-            return true
+            return scope.organization
         }
+        if let organization { notices.post(.credentials(organization)) }
+        return organization != nil
     }
 
     public func switchSession(
         _ hash: TokenHash, to organization: OrganizationID, as new: TokenHash, address: String?, now: Timestamp
     ) async throws -> Bool {
-        try await write("session", Visibility(credential: hash.bytes)) { transaction in
-            guard let (scope, session) = try transaction.session(hash, address: address, now: now) else { return false }
+        let left = try await write("session", Visibility(credential: hash.bytes)) { transaction -> OrganizationID? in
+            guard let (scope, session) = try transaction.session(hash, address: address, now: now) else { return nil }
             // Memberships of the session's own user are seen in all organizations.
             let isMember = try transaction.exists(
                 "SELECT 1::bigint AS n FROM memberships WHERE org_id = $1 AND user_id = $2",
                 [organization, session.user.id])
             guard isMember, try transaction.execute("DELETE FROM sessions WHERE hash = $1", [hash]) == 1 else {
-                return false
+                return nil
             }
             try transaction.audit(scope, .sessionEnded, subject: session.id, now: now)
             _ = try transaction.insertSession(
                 in: organization, session.user, new, expires: session.expires,
                 origin: SessionOrigin(address: address, agent: session.origin.agent), now: now)
-            return true
+            return scope.organization
         }
+        if let left { notices.post(.credentials(left)) }
+        return left != nil
     }
 
     public func organizations(ofSession hash: TokenHash, now: Timestamp) async throws -> [Organization] {
@@ -126,7 +131,7 @@ extension PostgresStore {
 
     public func endSession(_ scope: Scope, _ id: SessionID, now: Timestamp) async throws -> Bool {
         let user = try scope.requireUser("sessions")
-        return try await write("session", .scope(scope)) { transaction in
+        return try await writeCredential("session", scope) { transaction in
             let changed = try transaction.execute(
                 "DELETE FROM sessions WHERE org_id = $1 AND session_id = $2 AND user_id = $3",
                 [scope.organization, id, user])

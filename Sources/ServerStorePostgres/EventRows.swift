@@ -8,12 +8,17 @@ extension PostgresStore {
     ) async throws -> AppendResult {
         guard case .runner = scope.actor else { throw StoreError(.refused, "events: not a runner") }
         guard !events.isEmpty else { throw StoreError(.refused, "events: an empty batch") }
-        return try await pool.run("events") { connection in
+        let result = try await pool.run("events") { connection in
             for _ in 0..<Self.attempts {
                 if let result = try connection.append(scope, run, events, now: now) { return result }
             }
             throw StoreError(.unavailable, "events: the run changes all the time")
         }
+        if case .accepted(let after, let added) = result, added > 0 {
+            notices.post(
+                .events(RunReference(organization: scope.organization, run: run), last: after.chain.next - 1))
+        }
+        return result
     }
 
     /// How often a batch is tried when others add to its run at the same time. A runner sends one batch after another, so even

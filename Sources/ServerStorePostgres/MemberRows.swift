@@ -42,7 +42,7 @@ extension PostgresStore {
     }
 
     public func setRole(_ scope: Scope, of user: UserID, to role: Role, now: Timestamp) async throws -> Bool {
-        try await write("role", .scope(scope)) { transaction in
+        try await writeCredential("role", scope) { transaction in
             try transaction.lockMembers(scope)
             let changed = try transaction.execute(
                 "UPDATE memberships SET role = $1 WHERE org_id = $2 AND user_id = $3",
@@ -55,7 +55,7 @@ extension PostgresStore {
     }
 
     public func removeMember(_ scope: Scope, _ user: UserID, now: Timestamp) async throws -> Bool {
-        try await write("member", .scope(scope)) { transaction in
+        try await writeCredential("member", scope) { transaction in
             try transaction.lockMembers(scope)
             let changed = try transaction.execute(
                 "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2", [scope.organization, user])

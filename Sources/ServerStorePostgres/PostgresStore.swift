@@ -8,6 +8,7 @@ public import ServerStore
 /// BYPASSRLS, which pass by every policy.
 public final class PostgresStore: ControlPlaneStore {
     let pool: ConnectionPool
+    let notices: NoticeBoard
     private let address: PostgresAddress
 
     public var keys: any KeyRingStore { PostgresKeys(store: self) }
@@ -31,16 +32,20 @@ public final class PostgresStore: ControlPlaneStore {
         }
         try Self.requireSubject(connection)
         try Schema.migrate(connection)
+        guard try !CopyTarget.isUnfinished(connection) else {
+            throw StoreError(.refused, "the database is the unfinished copy of another store: run `store copy` again")
+        }
         let open = try Self.unprotected(connection)
         guard open.isEmpty else {
             throw StoreError(.damaged, "row-level security is not forced on: \(open.joined(separator: ", "))")
         }
         self.address = address
+        notices = try NoticeBoard { try address.connect() }
         pool = ConnectionPool(connections: connections) { try address.connect() }
     }
 
     /// Row-level security holds for everybody but superusers and roles with BYPASSRLS.
-    private static func requireSubject(_ connection: Connection) throws {
+    static func requireSubject(_ connection: Connection) throws {
         let row = try connection.single(
             "role", Visibility(),
             "SELECT rolsuper OR rolbypassrls AS passes FROM pg_roles WHERE rolname = current_user", []
@@ -77,7 +82,10 @@ public final class PostgresStore: ControlPlaneStore {
     }
 
     /// Ends what is under way and closes the connections. Blocks.
-    public func close() { pool.close() }
+    public func close() {
+        notices.close()
+        pool.close()
+    }
 
     // MARK: - For the other files of this module
 
@@ -93,6 +101,15 @@ public final class PostgresStore: ControlPlaneStore {
         _ place: String, _ visibility: Visibility, _ body: @Sendable @escaping (Transaction) throws -> Value
     ) async throws -> Value {
         try await pool.run(place) { try $0.write(place, visibility, body) }
+    }
+
+    /// Runs `body`, which ends a credential or changes what somebody may do; when it did, all servers look at their open streams.
+    func writeCredential(
+        _ place: String, _ scope: Scope, _ body: @Sendable @escaping (Transaction) throws -> Bool
+    ) async throws -> Bool {
+        let isChanged = try await write(place, .scope(scope), body)
+        if isChanged { notices.post(.credentials(scope.organization)) }
+        return isChanged
     }
 
     /// Runs one statement and reads its rows.

@@ -34,16 +34,18 @@ final class Rows {
 
     /// Lends the bytes of a value; nil when it is NULL.
     fileprivate func withBytes<Value>(
-        _ row: Int32, _ column: String, type: UInt32, _ body: (UnsafeRawBufferPointer) throws -> Value?
+        _ row: Int32, _ column: String, type: UInt32?, _ body: (UnsafeRawBufferPointer) throws -> Value?
     ) throws -> Value? {
         guard let index = columns[column] else { throw StoreError(.damaged, "column \(column)") }
         guard PQgetisnull(result, row, index) == 0 else { return nil }
         let stored = PQftype(result, index)
         // Ids are bytes, and text that may hold U+0000 is kept as bytes.
-        guard
-            stored == type || (type, stored) == (TypeID.bytes, TypeID.id)
-                || (type, stored) == (TypeID.text, TypeID.bytes)
-        else { throw StoreError(.damaged, "column \(column)") }
+        let fits =
+            switch (type, stored) {
+            case (nil, _), (TypeID.bytes, TypeID.id), (TypeID.text, TypeID.bytes): true
+            case (let type, let stored): type == stored
+            }
+        guard fits else { throw StoreError(.damaged, "column \(column)") }
         // libpq owns the bytes until the result is cleared, which is after this.
         let bytes = UnsafeRawBufferPointer(
             start: PQgetvalue(result, row, index), count: Int(PQgetlength(result, row, index)))
@@ -99,6 +101,11 @@ struct Row: StoredRow {
 
     func bytes(_ column: String) throws -> [UInt8]? {
         try rows.withBytes(index, column, type: TypeID.bytes) { Array($0) }
+    }
+
+    /// The binary form of a value, whatever its type is; nil when it is NULL.
+    func raw(_ column: String) throws -> [UInt8]? {
+        try rows.withBytes(index, column, type: nil) { Array($0) }
     }
 
     func flag(_ column: String) throws -> Bool {

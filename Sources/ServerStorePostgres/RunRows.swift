@@ -55,7 +55,7 @@ extension PostgresStore {
     }
 
     public func requestCancel(_ scope: Scope, _ id: RunID, now: Timestamp) async throws -> Run? {
-        try await write("cancel", .scope(scope)) { transaction in
+        let run = try await write("cancel", .scope(scope)) { transaction -> Run? in
             guard var run = try transaction.visibleRun(scope, id, isLocked: true) else { return nil }
             guard !run.summary.isOver, run.cancelRequested == nil else { return run }
             run.cancelRequested = now
@@ -65,10 +65,12 @@ extension PostgresStore {
             try transaction.audit(scope, .runCancelled, subject: id, now: now)
             return run
         }
+        if run != nil { notices.post(.run(RunReference(organization: scope.organization, run: id))) }
+        return run
     }
 
     public func deleteRun(_ scope: Scope, _ id: RunID, now: Timestamp) async throws -> Bool {
-        try await write("run", .scope(scope)) { transaction in
+        let isDeleted = try await write("run", .scope(scope)) { transaction in
             guard let run = try transaction.visibleRun(scope, id, isLocked: true) else { return false }
             // In parts, so that no statement takes as long as a statement may.
             for first in stride(from: Int64(1), to: run.chain.next, by: Self.deletion) {
@@ -81,6 +83,8 @@ extension PostgresStore {
             try transaction.audit(scope, .runDeleted, subject: id, now: now)
             return true
         }
+        if isDeleted { notices.post(.run(RunReference(organization: scope.organization, run: id))) }
+        return isDeleted
     }
 
     /// Events that one statement deletes: half a second's work.

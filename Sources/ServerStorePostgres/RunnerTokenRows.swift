@@ -57,7 +57,7 @@ extension PostgresStore {
     }
 
     public func revokeRunnerToken(_ scope: Scope, _ id: RunnerTokenID, now: Timestamp) async throws -> Bool {
-        try await write("runner token", .scope(scope)) { transaction in
+        try await writeCredential("runner token", scope) { transaction in
             let changed = try transaction.execute(
                 """
                 UPDATE runner_tokens SET revoked = $1, previous_hash = NULL

@@ -2,7 +2,7 @@ internal import ServerStore
 
 /// What a transaction may see, beyond what belongs to nobody: row-level security compares rows with these settings, which last
 /// as long as the transaction. Whatever is not set opens nothing.
-struct Visibility {
+struct Visibility: Equatable {
     /// Rows of this organization.
     var organization: OrganizationID?
     /// The rows that this hash names: a token's, a session's, an invitation's, a pairing's.

@@ -5,12 +5,15 @@ internal import ServerStore
 
 /// The numbers of types (catalog `pg_type`), which never change.
 enum TypeID {
+    /// PostgreSQL finds out by where the value stands.
+    static let unspecified: UInt32 = 0
     static let flag: UInt32 = 16
     static let bytes: UInt32 = 17
     static let integer: UInt32 = 20
     static let text: UInt32 = 25
     static let integers: UInt32 = 1016
     static let byteArrays: UInt32 = 1001
+    static let ids: UInt32 = 2951
     static let id: UInt32 = 2950
 }
 
@@ -100,6 +103,19 @@ struct ByteArrays: PostgresValue {
     }
 
     static var typeID: UInt32 { TypeID.byteArrays }
+}
+
+/// Identifiers, by their bytes.
+struct Identifiers: PostgresValue {
+    let encoded: [UInt8]?
+
+    init(_ values: [[UInt8]]) {
+        var header = ArrayHeader(count: values.count, element: TypeID.id, bytes: values.count * 16)
+        for value in values { header.append(value) }
+        encoded = header.bytes
+    }
+
+    static var typeID: UInt32 { TypeID.ids }
 }
 
 /// An array of one dimension as `array_recv` reads it: dimensions, whether there are NULLs, the elements' type, count and lower

@@ -13,9 +13,6 @@ public final class SQLiteStore: ControlPlaneStore {
 
     public var keys: any KeyRingStore { SQLiteKeys(store: self) }
 
-    /// Nothing but this process writes the file: a watcher that is woken by ingest misses nothing.
-    public var pollInterval: Duration? { nil }
-
     /// How long a statement waits for another process that holds the file, such as a backup.
     public static let busyTimeout: Duration = .seconds(5)
     /// Connections for reading.

@@ -12,7 +12,7 @@ struct PipemasonServer: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ConfigCommand.self, BackupCommand.self, VerifyCommand.self, SignInLinkCommand.self,
             RunnerTokenCommand.self,
-            OrganizationCommand.self, KeysOfServer.self,
+            OrganizationCommand.self, KeysOfServer.self, StoreCommand.self,
         ])
 }
 

@@ -133,6 +133,17 @@ internal import TextEncodings
 }
 
 @Suite struct IdentifierTests {
+    @Test func idsOfAMillisecondSortAsTheyWereMade() {
+        // A time that no other test uses: the counter is the process's.
+        let time = StoreTime(milliseconds: 1_234_567_890_123)
+        let ids = (0..<5000).map { _ in StoreRunID.new(at: time) }
+        #expect(ids == ids.sorted() && Set(ids).count == ids.count)
+        #expect(ids.allSatisfy { $0.isVersion7 })
+        // The random part is no counter.
+        #expect(Set(ids.map { $0.bytes[15] }).count > 200)
+        #expect(ids[4999] < StoreRunID.new(at: StoreTime(milliseconds: 1_234_567_890_124)))
+    }
+
     @Test func onlyTheCanonicalForm() throws {
         let text = "0190f3c2-7b5e-7c3a-9d10-2f4e5a6b7c8d"
         let id = try #require(StoreRunID(text))

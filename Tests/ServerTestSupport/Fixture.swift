@@ -8,14 +8,14 @@ package import RunModel
 internal import SealingKit
 package import ServerKit
 package import ServerStore
-package import ServerStoreSQLite
 internal import Synchronization
 internal import Testing
 
 /// A control plane on a store of its own, with a clock that stands until it is set.
 package final class Fixture: Sendable {
     package let plane: ControlPlane
-    package let store: SQLiteStore
+    /// What the plane's store is made of.
+    package let under: StoreUnderTest
     package let mails = MailBox()
     /// The GitHub that the control plane is registered at. None by default.
     package let github: GitHubHandle
@@ -23,9 +23,10 @@ package final class Fixture: Sendable {
     /// Adds pages to the routes of the API.
     private let addPages: @Sendable (Routes) -> Void
     private let clock: SettableClock
+    /// Wakes watchers whose time is over and follows other servers, as the server's services do.
+    private let tasks: [Task<Void, Never>]
     private let keks: KeyFile
-    /// Wakes watchers whose time is over, as the server's service does.
-    private let ticker: Task<Void, Never>
+    private let answers = Answers()
 
     package static let publicURL = "https://pipemason.example"
 
@@ -33,12 +34,12 @@ package final class Fixture: Sendable {
         limits: ServerLimits = ServerLimits(), pages: any PageErrors = ProblemPages(),
         github: GitHubHandle = GitHubHandle(), clock: SettableClock = SettableClock(),
         settings change: (inout ServerSettings) -> Void = { _ in },
-        addPages: @Sendable @escaping (Routes) -> Void = { _ in }
+        on kind: StoreUnderTest.Kind = .any, addPages: @Sendable @escaping (Routes) -> Void = { _ in }
     ) throws {
         self.addPages = addPages
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("pipemason-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        store = try SQLiteStore(path: directory.appendingPathComponent("server.sqlite").path)
+        under = try StoreUnderTest(kind, directory)
         self.clock = clock
         var settings = ServerSettings(publicURL: Self.publicURL, limits: limits)
         self.github = github
@@ -47,15 +48,37 @@ package final class Fixture: Sendable {
         change(&settings)
         let keks = try KeyFile.generate()
         self.keks = keks
-        plane = try ControlPlane(
-            store: store, keks: { keks }, settings: settings, mailer: mails, pages: pages,
-            now: { clock.now })
-        let hub = plane.hub
-        ticker = Task { try? await hub.run() }
+        plane = try Self.makePlane(under, keks, settings, mails, pages, clock)
+        tasks = Self.start(plane)
+    }
+
+    /// Another server on the database of `first`, with the same keys and settings.
+    package init(beside first: Fixture) throws {
+        addPages = first.addPages
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("pipemason-\(UUID().uuidString)")
+        under = try first.under.another()
+        (clock, github) = (first.clock, first.github)
+        keks = first.keks
+        plane = try Self.makePlane(under, keks, first.plane.settings, mails, first.plane.pages, clock)
+        tasks = Self.start(plane)
+    }
+
+    private static func makePlane(
+        _ under: StoreUnderTest, _ keks: KeyFile, _ settings: ServerSettings, _ mails: MailBox, _ pages: any PageErrors,
+        _ clock: SettableClock
+    ) throws -> ControlPlane {
+        try ControlPlane(
+            store: under.store, keks: { keks }, settings: settings, mailer: mails, pages: pages, now: { clock.now })
+    }
+
+    private static func start(_ plane: ControlPlane) -> [Task<Void, Never>] {
+        let (hub, follower) = (plane.hub, Follower(plane))
+        return [Task { try? await hub.run() }, Task { try? await follower.run() }]
     }
 
     deinit {
-        ticker.cancel()
+        for task in tasks { task.cancel() }
+        under.remove()
         try? FileManager.default.removeItem(at: directory)
     }
 
@@ -84,7 +107,9 @@ package final class Fixture: Sendable {
         async throws -> Value
     {
         let application = Application(responder: makeRoutes().build())
-        return try await application.test(.router, body)
+        return try await application.test(.router) { [answers] client in
+            try await body(answers.map { NotingClient(base: client, answers: $0) } ?? client)
+        }
     }
 }
 

@@ -13,9 +13,9 @@ package final class Hub: Sendable, Service {
     enum Next: Sendable {
         /// Frames as they go on the wire, up to the event `through`; `isEnd` when that is the run's last.
         case frames(ByteBuffer, through: Int64, isEnd: Bool)
-        /// Events are in the store that are not in the tail: surely, or perhaps, when another process may have stored some.
-        case fetch(isSure: Bool)
-        /// Nothing new for as long as a heartbeat takes.
+        /// Events are in the store that are not in the tail.
+        case fetch
+        /// Nothing new: the time is over, or there was a signal.
         case silence
         /// The server is going away.
         case closing
@@ -25,6 +25,15 @@ package final class Hub: Sendable, Service {
     struct Key: Hashable, Sendable {
         let organization: OrganizationID
         let run: RunID
+
+        init(organization: OrganizationID, run: RunID) {
+            self.organization = organization
+            self.run = run
+        }
+
+        init(_ run: RunReference) { self.init(organization: run.organization, run: run.run) }
+
+        var reference: RunReference { RunReference(organization: organization, run: run) }
     }
 
     private struct Piece {
@@ -60,13 +69,9 @@ package final class Hub: Sendable, Service {
     }
 
     private let limits: ServerLimits
-    private let pollInterval: Duration?
     private let state = Mutex(State())
 
-    init(limits: ServerLimits, pollInterval: Duration?) {
-        self.limits = limits
-        self.pollInterval = pollInterval
-    }
+    init(limits: ServerLimits) { self.limits = limits }
 
     /// How many watch any run.
     package var watcherCount: Int { state.withLock { $0.channels.values.reduce(0) { $0 + $1.watchers } } }
@@ -106,6 +111,32 @@ package final class Hub: Sendable, Service {
                 channel.tailBytes -= oldest.frames.readableBytes
                 channel.tail.removeFirst()
             }
+            let woken = Array(channel.waiters.values)
+            channel.waiters.removeAll()
+            state.channels[key] = channel
+            return woken
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Takes in what another server stored, or this one: those who wait find it in the store.
+    func take(_ notice: StoreNotice) {
+        switch notice {
+        case .events(let run, let last): discover(Key(run), last)
+        case .run(let run): signal(Key(run))
+        case .credentials(let organization): for key in keys where key.organization == organization { signal(key) }
+        case .everything: for key in keys { signal(key) }
+        }
+    }
+
+    /// Everything that somebody waits for.
+    var keys: [Key] { state.withLock { Array($0.channels.keys) } }
+
+    /// Says which event of a run the store was found to have, and wakes those who have not got it.
+    func discover(_ key: Key, _ last: Int64) {
+        let woken = state.withLock { state -> [Waiter] in
+            guard var channel = state.channels[key], channel.last < last else { return [] }
+            channel.last = last
             let woken = Array(channel.waiters.values)
             channel.waiters.removeAll()
             state.channels[key] = channel
@@ -161,11 +192,8 @@ package final class Hub: Sendable, Service {
     /// Returns what is behind `cursor`, and waits for it until `deadline`.
     func next(_ key: Key, after cursor: Int64, until deadline: ContinuousClock.Instant) async -> Next {
         if let next = look(key, after: cursor) { return next }
-        let limit = pollInterval.map { min(deadline, .now + $0) } ?? deadline
-        await wait(key, until: limit) { channel in channel.last <= cursor }
-        if let next = look(key, after: cursor) { return next }
-        // Another process may have stored events: the store knows.
-        return limit < deadline ? .fetch(isSure: false) : .silence
+        await wait(key, until: deadline) { channel in channel.last <= cursor }
+        return look(key, after: cursor) ?? .silence
     }
 
     /// How many signals the run has had; what `waitForSignal` compares with.
@@ -187,7 +215,7 @@ package final class Hub: Sendable, Service {
             if state.isClosing { return .closing }
             guard let channel = state.channels[key], channel.last > cursor else { return nil }
             // A cursor in the middle of a piece is served from the store, which lands it on a boundary again.
-            guard let piece = channel.tail.first(where: { $0.first == cursor + 1 }) else { return .fetch(isSure: true) }
+            guard let piece = channel.tail.first(where: { $0.first == cursor + 1 }) else { return .fetch }
             return .frames(
                 piece.frames, through: piece.last, isEnd: channel.isOver && piece.last == channel.last)
         }

@@ -58,10 +58,13 @@ private struct Watcher: Sendable {
         var cursor = start
         var checked = ContinuousClock.now
         var spoken = ContinuousClock.now
+        var signals = hub.signals(key)
         while true {
-            if ContinuousClock.now - checked >= limits.recheck {
+            let seen = hub.signals(key)
+            if seen != signals || ContinuousClock.now - checked >= limits.recheck {
                 guard try await isStillAllowed() else { return }
                 checked = .now
+                signals = seen
             }
             let deadline = min(spoken + limits.heartbeat, checked + limits.recheck)
             switch await hub.next(key, after: cursor, until: deadline) {
@@ -70,10 +73,10 @@ private struct Watcher: Sendable {
                 cursor = through
                 spoken = .now
                 if isEnd, try await isOver(cursor: cursor, &writer) { return }
-            case .fetch(let isSure):
+            case .fetch:
                 let events = try await fetch(after: cursor)
                 // What was said to be there is not: asking again at once would never end.
-                if events.isEmpty, isSure { return }
+                if events.isEmpty { return }
                 if let last = events.last?.sequence {
                     var frames = ByteBuffer()
                     for event in events { Frame.event(event.sequence, event.line, into: &frames) }

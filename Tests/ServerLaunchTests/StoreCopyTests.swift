@@ -1,0 +1,146 @@
+internal import Foundation
+internal import PostgresTestSupport
+internal import RunModel
+internal import ServerKit
+internal import ServerLaunch
+internal import ServerStore
+internal import ServerStorePostgres
+internal import ServerStoreSQLite
+internal import ServerTestSupport
+internal import Testing
+
+/// The commands on PostgreSQL, as processes.
+@Suite(.enabled(if: PostgresCluster.isExpected), .serialized) struct PostgresProcessTests {
+    @Test func serveVerifyKeysAndBackup() async throws {
+        let cluster = try PostgresCluster.shared.get()
+        let database = try cluster.newDatabase()
+        let directory = try ServerProcess.newDirectory()
+        defer {
+            try? FileManager.default.removeItem(at: directory)
+            try? cluster.dropDatabase(database)
+        }
+        let flags = ["--database", cluster.uri(database)]
+        let server = try ServerProcess(directory, flags)
+        #expect(server.output.contains("sign in once"))
+        #expect(!FileManager.default.fileExists(atPath: directory.appendingPathComponent("server.sqlite").path))
+        // A second server needs the key file of the first.
+        let second = try ServerProcess.newDirectory()
+        defer { try? FileManager.default.removeItem(at: second) }
+        let refused = try ServerProcess.run(second, ["serve", "--listen", "127.0.0.1:0"] + flags)
+        #expect(refused.status == 1 && refused.output.contains("no key file"), "\(refused.output)")
+        try DataDirectory(path: second.path).prepareKeks(isEmpty: true)
+        #expect(try ServerProcess.run(second, ["serve", "--listen", "127.0.0.1:0"] + flags).status == 1)
+        let beside = try ServerProcess(second, flags + ["--kek-file", directory.path + "/kek"])
+        #expect(!beside.output.contains("sign in once"))
+
+        #expect(try ServerProcess.run(directory, ["runner-token", "desk"] + flags).output.hasPrefix("pmr_"))
+        let rotated = try ServerProcess.run(directory, ["keys", "status"] + flags)
+        #expect(rotated.status == 0, "\(rotated.output)")
+        let verified = try ServerProcess.run(directory, ["verify"] + flags)
+        #expect(verified.status == 0 && verified.output.contains("1 organizations"), "\(verified.output)")
+        let backup = try ServerProcess.run(directory, ["backup", directory.path + "/copy"] + flags)
+        #expect(backup.status == 2 && backup.output.contains("pg_dump"), "\(backup.output)")
+        #expect(server.stop() == 0 && beside.stop() == 0)
+    }
+
+    @Test func installationMovesToPostgreSQL() async throws {
+        let cluster = try PostgresCluster.shared.get()
+        let database = try cluster.newDatabase()
+        let directory = try ServerProcess.newDirectory()
+        defer {
+            try? FileManager.default.removeItem(at: directory)
+            try? cluster.dropDatabase(database)
+        }
+        let data = DataDirectory(path: directory.path)
+        try data.prepare()
+        try data.prepareKeks(isEmpty: true)
+        let (runs, token) = try await fill(data)
+        let address = try cluster.address(database)
+
+        // Stopped in the middle: no server starts there, no other copy goes there, and the same one goes on.
+        let source = try data.openEmbedded()
+        let tables = try await source.rawTables()
+        #expect(tables.first { $0.name == "events" }?.key == ["org_id", "run_id", "seq"])
+        struct Stop: Error {}
+        var told: [String] = []
+        let stopped = await #expect(throws: StoreError.self) {
+            _ = try await StoreCopy(from: source, to: address).run { line in
+                told.append(line)
+                guard line.hasPrefix("orgs:") else { return }
+                _ = try? cluster.sql(
+                    "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped''; END'; CREATE TRIGGER stop BEFORE INSERT ON events EXECUTE FUNCTION stop()",
+                    database: database)
+            }
+        }
+        #expect(stopped?.place.hasPrefix("copy events: ") == true, "\(String(describing: stopped)) \(told)")
+        #expect(told.contains { $0.hasPrefix("runs:") })
+        let early = #expect(throws: StoreError.self) { _ = try PostgresStore(address) }
+        #expect(early?.code == .refused && early?.place.contains("unfinished") == true)
+        let elsewhere = try ServerProcess.newDirectory()
+        defer { try? FileManager.default.removeItem(at: elsewhere) }
+        let other = DataDirectory(path: elsewhere.path)
+        try other.prepare()
+        try other.prepareKeks(isEmpty: true)
+        _ = try await fill(other)
+        let stranger = try other.openEmbedded()
+        await #expect(throws: StoreError.self) { _ = try await StoreCopy(from: stranger, to: address).run { _ in } }
+        try stranger.close()
+        try source.close()
+        try cluster.sql("DROP TRIGGER stop ON events; DROP FUNCTION stop()", database: database)
+
+        let flags = ["--database", cluster.uri(database)]
+        let moved = try ServerProcess.run(directory, ["store", "copy"] + flags)
+        #expect(moved.status == 0 && moved.output.contains("are the same there"), "\(moved.output)")
+        #expect(moved.output.contains("rows are there already"))
+        let verified = try ServerProcess.run(directory, ["verify"] + flags)
+        #expect(verified.status == 0 && verified.output.contains("0 problems"), "\(verified.output)")
+        // Not onto what is there.
+        let again = try ServerProcess.run(directory, ["store", "copy"] + flags)
+        #expect(again.status == 1 && again.output.contains("not empty"), "\(again.output)")
+
+        // The same answers as before, tokens and receipts included.
+        let store = try PostgresStore(address, connections: 4)
+        defer { store.close() }
+        let hash = try #require(Authenticator.hash(of: token, .runner))
+        let (scope, _) = try #require(try await store.runner(hash, address: nil, now: .now))
+        let embedded = try data.openEmbedded()
+        for run in runs {
+            let (moved, original) = (try await store.run(scope, run), try await embedded.run(scope, run))
+            #expect(moved != nil && moved == original)
+            let lines = try await store.events(scope, of: run, after: 0, limit: 10_000, bytes: 1 << 30)
+            let originals = try await embedded.events(scope, of: run, after: 0, limit: 10_000, bytes: 1 << 30)
+            #expect(!lines.isEmpty && lines == originals)
+        }
+        try embedded.close()
+    }
+
+    /// Two organizations with runs and an artifact; returns runs of the first and its runner's token.
+    private func fill(_ data: DataDirectory) async throws -> ([StoreRunID], String) {
+        let store = try data.openEmbedded()
+        let keks = try data.keks()
+        let plane = try ControlPlane(
+            store: store, keks: { keks }, settings: ServerSettings(publicURL: "http://127.0.0.1"), mailer: NoMailer())
+        _ = try await plane.createOrganization(name: "other", ownerEmail: "owner@" + "other.example")
+        let scope = try await plane.createOrganization(name: "acme", ownerEmail: "owner@" + "acme.example")
+        let (_, token) = try await plane.createRunnerToken(scope, name: "desk", days: nil)
+        let hash = try #require(Authenticator.hash(of: token, .runner))
+        let (runner, _) = try #require(try await store.runner(hash, address: nil, now: .now))
+        var runs: [StoreRunID] = []
+        for count in [1, 700, 3] {
+            let log = try RunLog.make(count)
+            let id = try #require(StoreRunID(log.id.description))
+            _ = try await store.putRun(
+                runner, id, RunDescription(title: "run \(count)"),
+                chain: ChainHead(next: 1, hash: [UInt8](repeating: 0, count: 32)), now: .now)
+            let events = log.lines.map { line in
+                IncomingEvent(
+                    sequence: Int64(line.event.sequence), previous: line.previous.bytes, hash: line.hash.bytes,
+                    line: line.bytes, effect: RunEffect(phase: "a\u{0}b"))
+            }
+            _ = try await store.append(runner, to: id, events, now: .now)
+            runs.append(id)
+        }
+        try store.close()
+        return (runs, token)
+    }
+}
