@@ -16,6 +16,7 @@ package final class Fixture: Sendable {
     package let plane: ControlPlane
     /// What the plane's store is made of.
     package let under: StoreUnderTest
+    package var store: any ControlPlaneStore { under.store }
     package let mails = MailBox()
     /// The GitHub that the control plane is registered at. None by default.
     package let github: GitHubHandle
