@@ -10,6 +10,13 @@ first=$1
 second=$2
 compared=0
 status=0
+normal() {
+    case $2 in
+    # Watchers come and go there, and how soon a runner is to send again depends on whether there is one just then.
+    *-StreamTests-*) sed -E 's/"flush_ms":[0-9]+/"flush_ms":0/; s/content-length: [0-9]+/content-length: 0/' "$1" ;;
+    *) cat "$1" ;;
+    esac | LC_ALL=C sort
+}
 while IFS= read -r file; do
     name=${file##*/}
     case $name in *SeveralServers* | *changedByteBreaksTheHash*) continue ;; esac
@@ -18,7 +25,7 @@ while IFS= read -r file; do
         status=1
         continue
     fi
-    if ! diff <(LC_ALL=C sort "$file") <(LC_ALL=C sort "$second/$name") >"$second/$name.diff"; then
+    if ! diff <(normal "$file" "$name") <(normal "$second/$name" "$name") >"$second/$name.diff"; then
         echo "compare-answers: $name differs:" >&2
         head -c 2000 "$second/$name.diff" >&2
         status=1

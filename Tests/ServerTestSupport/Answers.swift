@@ -5,7 +5,7 @@ internal import HummingbirdTesting
 internal import Synchronization
 internal import Testing
 
-/// Notes every answer that a test gets, in a file for each test, when `PIPEMASON_ANSWERS` names a directory. `make test-stores` runs the
+/// Notes every answer that a test gets, in a file for each test, when `PIPEMASON_ANSWERS` names a directory. `make unit-test` runs the
 /// suites on both stores and compares the files (scripts/compare-answers.sh).
 ///
 /// What is random has one name: ids, tokens, hashes, signatures. How far a run was when a stream began is a matter of time and left out.
@@ -49,7 +49,14 @@ final class Answers: Sendable {
 
     private static let patterns: [(NSRegularExpression, String)] = [
         ("event: snapshot\\\\ndata: [^\\\\]*\\\\n", "SNAPSHOT"),
-        ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"), ("pm[a-z]_[0-9A-Za-z]{20,}", "TOKEN"),
+        ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
+        ("(pm|gh)[a-z]_[0-9A-Za-z]{20,}", "TOKEN"),
+        ("127\\.0\\.0\\.1:[0-9]+", "ADDRESS"), ("state=[^&\"]+", "state=STATE"), ("code=[0-9A-Za-z]{20,}", "code=CODE"),
+        // 32 and 16 random bytes in base64: challenges, and the ids of users for their authenticators.
+        ("(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", "RANDOM"),
+        ("\"id\":\"[A-Za-z0-9_-]{22}\"", "\"id\":\"RANDOM\""),
+        // The end of a runner token's id, by which people tell them apart.
+        ("…[0-9a-f]{8}", "…END"),
         ("[0-9a-f]{128}", "SIGNATURE"), ("[0-9a-f]{64}", "HASH"), ("\\b[0-9a-f]{16}\\b", "KEY"),
         ("[A-Za-z0-9+/_-]{86}={0,2}", "SIGNATURE"), ("\\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\\b", "CODE"),
     ].compactMap { pattern, name in (try? NSRegularExpression(pattern: pattern)).map { ($0, name) } }
