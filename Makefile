@@ -45,7 +45,7 @@ demo-run: build ## run a project with an agent, and keep its log and report
 	@demo/run.sh $(release)
 
 .PHONY: test
-test: deps lint architecture build check-man rules-test self-scan instructions test-neon unit-test test-scale ## run everything that must hold
+test: deps lint architecture build check-man rules-test self-scan instructions test-neon unit-test check-man-tested test-scale ## run everything that must hold
 
 .PHONY: lint
 lint: ## check the formatting
@@ -179,6 +179,12 @@ man: build server ## regenerate the manual pages
 .PHONY: check-man
 check-man: build ## hold the filter's manual page against its help
 	@scripts/make-man.py $(release) < docs/man/pipemason.1.in | diff docs/man/pipemason.1 - \
+		|| { echo "the manual page is not current: run make man" >&2; exit 1; }
+
+.PHONY: check-man-tested
+check-man-tested: ## the same for the server, with the program that the tests were built with
+	$(SWIFT) build --product pipemason-server
+	@scripts/make-man.py .build/debug/pipemason-server < docs/man/pipemason-server.8.in | diff docs/man/pipemason-server.8 - \
 		|| { echo "the manual page is not current: run make man" >&2; exit 1; }
 
 .PHONY: check-man-server

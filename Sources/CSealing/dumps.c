@@ -4,9 +4,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-int pm_forbid_dumps(void) {
+int pm_forbid_dumps(int for_children) {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno;
-    const struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0) return errno;
-    return 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0) return errno;
+    limit.rlim_cur = 0;
+    if (for_children) limit.rlim_max = 0;
+    return setrlimit(RLIMIT_CORE, &limit) == 0 ? 0 : errno;
 }

@@ -3,6 +3,8 @@ internal import CommandSupport
 internal import EgressKit
 internal import Glibc
 internal import LinkProtocol
+internal import RunFiles
+internal import RunModel
 internal import SealingKit
 
 /// The commands that have to do with a server, for the root command of `pipemason`.
@@ -114,20 +116,40 @@ enum CredentialsFile {
     }
 }
 
-/// Does requests that belong to no run: each is noted first, and what goes wrong is said in a sentence.
+/// Does single requests: each is noted first, and what goes wrong is said in a sentence.
 struct AccountLink {
     let origin: Origin
     let link: LinkProcess
     private let ledger: EgressLedger
+    /// The run whose ledger it is; nil for requests that belong to none.
+    private let run: RunID?
 
-    init(_ origin: Origin, _ link: LinkProcess) throws(Failure) {
+    /// - Parameter run: The run that the requests are about. They are noted in its ledger, if its `.pipeline` is here or above;
+    ///   else where those that belong to no run are.
+    init(_ origin: Origin, _ link: LinkProcess, run: String? = nil) throws(Failure) {
         self.origin = origin
         self.link = link
-        ledger = try CredentialsFile.ledger()
+        if let run = run.flatMap({ RunID($0) }), let directory = try? RunDirectory.nearest(),
+            directory.directory(of: run).withCString({ access($0, F_OK) }) == 0
+        {
+            self.run = run
+            ledger = EgressLedger(path: directory.inner(EgressLedger.fileName).text)
+        } else {
+            self.run = nil
+            ledger = try CredentialsFile.ledger()
+        }
     }
 
     func exchange(_ request: LinkRequest, _ body: [UInt8] = []) throws(Failure) -> (LinkResponse, [UInt8]) {
-        try ledger.record(.account(request, body, host: origin.authority))
+        let entry =
+            run.map { EgressLedger.Entry.metadata(request, body, host: origin.authority, run: $0) }
+            ?? .account(request, body, host: origin.authority)
+        guard entry.text.utf8.count <= EgressLedger.maximumLine else {
+            throw Failure(
+                .usage, "too long: what is noted of it must fit a line of the ledger, \(EgressLedger.maximumLine) bytes"
+            )
+        }
+        try ledger.record(entry)
         switch link.exchange(request, body: body) {
         case .success(let answer): return answer
         case .failure(let failure): throw Failure(.input, "\(origin): \(failure.kind.sentence)")

@@ -130,6 +130,13 @@ extension EgressLedger.Entry {
             digest: ChainHash(of: body.span))
     }
 
+    /// A request about a run, with its body.
+    package static func metadata(_ request: LinkRequest, _ body: [UInt8], host: String, run: RunID) -> Self {
+        Self(
+            time: .now, category: .metadata, method: request.method, host: host, path: request.path, bytes: body.count,
+            digest: ChainHash(of: body.span), run: run, body: String(decoding: body, as: UTF8.self))
+    }
+
     /// The line without its end.
     package var text: String {
         JSONValue.members([

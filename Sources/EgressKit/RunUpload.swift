@@ -165,10 +165,7 @@ package final class RunUpload {
         while true {
             let answer = try exchange(
                 request, body,
-                EgressLedger.Entry(
-                    time: .now, category: .metadata, method: request.method, host: settings.origin.authority,
-                    path: request.path, bytes: body.count, digest: ChainHash(of: body.span), run: run.id,
-                    body: String(decoding: body, as: UTF8.self)))
+                .metadata(request, body, host: settings.origin.authority, run: run.id))
             switch try judge(answer) {
             case .success(let body):
                 guard let progress = try? ControlPlane.progress(body) else { return badAnswer }
@@ -419,9 +416,7 @@ package final class RunUpload {
         nextID += 1
         commandID = nextID
         let request = ControlPlane.commands(run, seconds: Self.commandWait)
-        let entry = EgressLedger.Entry(
-            time: .now, category: .metadata, method: request.method, host: settings.origin.authority,
-            path: request.path, bytes: 0, digest: ChainHash(of: [UInt8]().span), run: run, body: "")
+        let entry = EgressLedger.Entry.metadata(request, [], host: settings.origin.authority, run: run)
         guard (try? ledger.record(entry)) != nil else { return }
         link.send(request, id: nextID)
     }

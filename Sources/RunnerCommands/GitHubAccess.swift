@@ -1,5 +1,5 @@
-package import ArgumentParser
-package import CommandSupport
+internal import ArgumentParser
+internal import CommandSupport
 internal import EgressKit
 internal import Glibc
 internal import RedactionKit

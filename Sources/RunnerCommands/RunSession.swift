@@ -31,7 +31,8 @@ package final class RunSession {
     /// process is started at once, to get ready beside everything else.
     package init(_ settings: DetectionSettings, terminal: CommandPlan.TerminalUse) throws(Failure) {
         signals = try Signals()
-        do { try ProcessHardening.forbidDumps() } catch { throw Failure(.runner, "\(error)") }
+        // Commands have their own limit, which `Signals` has noted.
+        do { try ProcessHardening.forbidDumps(ofChildren: false) } catch { throw Failure(.runner, "\(error)") }
         self.settings = settings
         self.terminal = terminal
         prepared = try PreparedScrubber(terminal, arguments: Self.scrubberArguments(settings))

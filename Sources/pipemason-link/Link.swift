@@ -15,7 +15,7 @@ internal import Synchronization
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         // The token is in here.
-        guard pm_forbid_dumps() == 0 else { exit(1) }
+        guard pm_forbid_dumps(1) == 0 else { exit(1) }
         let output = FrameOutput()
         do {
             try await LinkServer(output).run(frames())

@@ -27,6 +27,7 @@ package final class GitHubStandIn: Sendable {
     let options: Options
     let state = Mutex(StandInState())
     private let bound = Mutex<Bound?>(nil)
+    private let life: Mutex<Int64>
 
     private struct Bound {
         var url: String
@@ -70,6 +71,7 @@ package final class GitHubStandIn: Sendable {
 
     package init(_ options: Options = Options()) throws {
         self.options = options
+        life = Mutex(options.accessLife)
         appKey = try RSASigningKey.generate()
         let publicKey = try appKey.publicPEM
         appPublicKey = try RSAVerifyingKey(pem: publicKey.span)
@@ -141,6 +143,15 @@ package final class GitHubStandIn: Sendable {
         state.withLock { $0.faults.append(StandInState.Fault(path: path, kind: fault, remaining: times)) }
     }
 
+    /// Seconds that access tokens are good which are made from now on.
+    package var accessLife: Int64 {
+        get { life.withLock { $0 } }
+        set { life.withLock { $0 = newValue } }
+    }
+
+    /// How often something is still to go wrong.
+    package var pendingFaults: Int { state.withLock { $0.faults.reduce(0) { $0 + $1.remaining } } }
+
     /// Nothing goes wrong any more.
     package func mend() { state.withLock { $0.faults = [] } }
 
@@ -196,7 +207,7 @@ package final class GitHubStandIn: Sendable {
             ? .appUser(login, narrowed: nil, permissions: ["contents": "write", "pull_requests": "write"])
             : .person(login, scopes: scopes)
         state.tokens[access] = StandInState.Access(
-            holder: holder, expires: expires ? options.now() + options.accessLife : nil, refresh: refresh)
+            holder: holder, expires: expires ? options.now() + accessLife : nil, refresh: refresh)
         if let refresh { state.refreshTokens[refresh] = (login, access, scopes) }
         return (access, refresh)
     }

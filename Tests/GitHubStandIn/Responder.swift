@@ -213,7 +213,7 @@ extension GitHubStandIn {
             .members([
                 ("access_token", .string(access)), ("token_type", .string("bearer")),
                 ("scope", .string(scopes.joined(separator: ","))),
-                ("expires_in", refresh.map { _ in .number(String(options.accessLife)) }),
+                ("expires_in", refresh.map { _ in .number(String(accessLife)) }),
                 ("refresh_token", refresh.map { .string($0) }),
                 ("refresh_token_expires_in", refresh.map { _ in .integer(15_811_200) }),
             ]))

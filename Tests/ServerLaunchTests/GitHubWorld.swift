@@ -2,6 +2,7 @@ internal import Foundation
 internal import GitHubStandIn
 internal import JSONText
 internal import OpenSSLEngine
+internal import PostgresTestSupport
 internal import RawHTTP
 internal import ServerKit
 internal import ServerTestSupport
@@ -15,6 +16,10 @@ final class GitHubWorld: @unchecked Sendable {
     /// All files of the world lie in here.
     let root: URL
     private(set) var server: ServerProcess
+    /// Another server on the same database.
+    private(set) var other: ServerProcess?
+    /// The name of the database, when it is PostgreSQL's.
+    private let database: String?
     private let port: Int
     private let arguments: [String]
     private(set) var cookie = ""
@@ -24,7 +29,7 @@ final class GitHubWorld: @unchecked Sendable {
     static let program = ServerProcess.program.deletingLastPathComponent().appendingPathComponent("pipemason")
 
     init(
-        _ mode: GitTokenMode = .installation, connects: Bool = true,
+        _ mode: GitTokenMode = .installation, connects: Bool = true, onPostgres: Bool = false,
         _ change: (inout GitHubStandIn.Options) -> Void = { _ in }
     ) async throws {
         let handle = try await GitHubHandle.start(mode, hasContent: true, change)
@@ -48,6 +53,14 @@ final class GitHubWorld: @unchecked Sendable {
         ]
         if mode.isPerOperation { arguments += ["--github-app-id", standIn.appID] }
         if mode == .installation { arguments += ["--github-app-key-file", key.path] }
+        database = onPostgres ? try PostgresCluster.shared.get().newDatabase() : nil
+        if let database {
+            // The second server is given the keys of the first.
+            arguments += [
+                "--database", try PostgresCluster.shared.get().uri(database), "--kek-file",
+                root.appendingPathComponent("kek").path,
+            ]
+        }
         self.arguments = arguments
         port = try Self.freePort()
         server = try ServerProcess(root.appendingPathComponent("data"), port: port, arguments)
@@ -67,6 +80,8 @@ final class GitHubWorld: @unchecked Sendable {
 
     deinit {
         server.kill()
+        other?.kill()
+        if let database { try? PostgresCluster.shared.get().dropDatabase(database) }
         try? FileManager.default.removeItem(at: root)
     }
 
@@ -77,6 +92,14 @@ final class GitHubWorld: @unchecked Sendable {
 
     /// Starts the server again after it was killed.
     func restart() throws { server = try ServerProcess(root.appendingPathComponent("data"), port: port, arguments) }
+
+    /// Starts a second server on the database.
+    func startOther() throws {
+        let directory = root.appendingPathComponent("data-2")
+        try FileManager.default.createDirectory(
+            at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        other = try ServerProcess(directory, port: try Self.freePort(), arguments)
+    }
 
     // MARK: - What people do
 
@@ -118,9 +141,12 @@ final class GitHubWorld: @unchecked Sendable {
         }
     }
 
-    /// A request of the runner's.
-    func api(_ method: String, _ path: String, json: String? = nil) async throws -> HTTPSocket.Answer {
-        try await apart { [self] in
+    /// A request of the runner's, at the first server if no other is named.
+    func api(
+        _ method: String, _ path: String, json: String? = nil, at server: ServerProcess? = nil
+    ) async throws -> HTTPSocket.Answer {
+        let port = server?.port ?? port
+        return try await apart { [self] in
             var headers = bearer(runner)
             if json != nil { headers["Content-Type"] = "application/json" }
             return try HTTPSocket(port: port, timeout: 60).request(method, path, headers, Array((json ?? "").utf8))
@@ -221,16 +247,47 @@ final class GitHubWorld: @unchecked Sendable {
             where line.contains(own) && !line.hasPrefix("/bin/sh") {
                 guard !line.contains("sh -c") else { continue }
                 seen.insert(own)
-                let limits = FileManager.default.contents(atPath: "/proc/\(name)/limits").map {
-                    String(decoding: $0, as: UTF8.self)
-                }
-                let core = limits?.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+                let core = Self.coreLimit(of: name)
                 // A process that has only just begun has not got to it, and has no token yet.
                 let since = firstSeen[name] ?? ContinuousClock.now
                 firstSeen[name] = since
                 let isOld = ContinuousClock.now - since > .seconds(1)
-                if isOld, let core, core.split(separator: " ").dropFirst(4).first != "0" { dumpable.insert(own) }
+                if isOld, let core, core != "0" { dumpable.insert(own) }
             }
+        }
+    }
+
+    /// The soft limit of the cores of a process, in bytes.
+    private static func coreLimit(of process: String) -> String? {
+        let limits = FileManager.default.contents(atPath: "/proc/\(process)/limits").map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        let core = limits?.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+        return core?.split(separator: " ").dropFirst(4).first.map(String.init)
+    }
+
+    /// Waits until git has used a token, and lets the process that has it crash. Returns the limit of its cores.
+    func crashGit() async throws -> String? {
+        try await apart { [self] in
+            let before = standIn.count("git authorized")
+            for _ in 0..<2000 {
+                if standIn.count("git authorized") > before, let git = Self.transport(to: standIn.url) {
+                    let limit = Self.coreLimit(of: String(git))
+                    Foundation.kill(git, SIGABRT)
+                    return limit
+                }
+                usleep(5000)
+            }
+            return nil
+        }
+    }
+
+    private static func transport(to address: String) -> Int32? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.lazy.compactMap { Int32($0) }.first { process in
+            guard let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else { return false }
+            let line = String(decoding: words, as: UTF8.self).split(separator: "\0")
+            return line.first?.hasSuffix("git-remote-http") == true && line.contains { $0.hasPrefix(address) }
         }
     }
 
@@ -254,7 +311,7 @@ final class GitHubWorld: @unchecked Sendable {
             count += 1
             if needles.contains(where: { data.range(of: $0) != nil }) { found.append(name) }
         }
-        return count > 20 ? found : ["only \(count) files"]
+        return count > 15 ? found : ["only \(count) files"]
     }
 
     private static func freePort() throws -> Int {

@@ -1,6 +1,6 @@
 package import GitHubAPI
 package import GitHubStandIn
-package import HTTPTypes
+internal import HTTPTypes
 package import HummingbirdTesting
 package import ServerKit
 package import ServerStore

@@ -18,8 +18,10 @@ try await standIn.start(port: port)
 let secret = standIn.directory.appendingPathComponent("client-secret")
 let key = standIn.directory.appendingPathComponent("app-key.pem")
 for (file, bytes) in [(secret, Array(standIn.clientSecret.utf8)), (key, try standIn.appKey.pem)] {
-    FileManager.default.createFile(
-        atPath: file.path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+    guard
+        FileManager.default.createFile(
+            atPath: file.path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+    else { fatalError("\(file.path) cannot be written") }
 }
 say("github-url = \"\(standIn.url)\"")
 say("github-client-id = \"\(standIn.clientID)\"")

@@ -20,6 +20,10 @@ int pm_peer(int socket, int *process, unsigned *user);
 // A descriptor that can be read when a process has ended (pidfd_open(2), Linux 5.3), close-on-exec; -1 with errno.
 int pm_process_open(int process);
 
+// Has a process of the same user leave no core: neither a file nor a pipe to a program. Returns 0, or the errno. A limit of one byte says both
+// (core(5): no file is that small, and a pipe is not written for that value alone; zero would let a pipe be).
+int pm_forbid_core(int process);
+
 // Signals: see signals.c for the promise that these keep.
 
 // Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT,

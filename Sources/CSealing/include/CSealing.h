@@ -4,8 +4,9 @@
 /* The few calls that Swift's Glibc module cannot see. */
 
 /* Makes the process not dumpable (no core files, no /proc/PID/mem for others of the same user) and sets the core
-   limit to 0. Returns 0, or the errno of the first call that failed. */
-int pm_forbid_dumps(void);
+   limit to 0; if for_children, also the limit that it may be raised to, which only root could give back to a program that
+   is started from here. Returns 0, or the errno of the first call that failed. */
+int pm_forbid_dumps(int for_children);
 
 /* Creates a file without a name in the directory, mode 0600, for writing. Returns its descriptor, or -1 with errno:
    EOPNOTSUPP, EISDIR or ENOENT where the file system or kernel cannot. */

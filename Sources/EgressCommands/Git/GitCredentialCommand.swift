@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import EgressKit
 internal import Glibc
+internal import LinkProtocol
 internal import SealingKit
 
 /// `pipemason git-credential`: git starts it within a run, by the configuration that `run` puts into the environment
@@ -111,7 +112,7 @@ struct GitBrokerCommand: ParsableCommand {
             }
             guard !repositories.isEmpty else { return Self.say(.ready(socket: "", bases: [])) }
             let (origin, credential) = try CredentialsFile.find(try options.namedOrigin())
-            let account = try AccountLink(origin, try options.link(to: origin))
+            let account = try AccountLink(origin, try options.link(to: origin), run: runID)
             credential.withToken { account.link.setToken($0) }
             let minter = Minter(account: account, run: runID)
             let broker = try GitBroker(
@@ -154,8 +155,9 @@ struct GitBrokerCommand: ParsableCommand {
             let (request, body) = ControlPlane.gitToken(run, remote, operation)
             let deadline = Monotonic.milliseconds + GitBrokerCommand.announcement
             while true {
-                guard let (response, answer) = try? account.exchange(request, body) else {
-                    tell("the server cannot be reached, so git uses the credentials of this machine")
+                let (response, answer): (LinkResponse, [UInt8])
+                do throws(Failure) { (response, answer) = try account.exchange(request, body) } catch {
+                    tell("git uses the credentials of this machine: \(error.message)")
                     return nil
                 }
                 if response.status == 201 { return try? ControlPlane.minted(answer) }

@@ -56,7 +56,7 @@ struct PullRequestCommand: ParsableCommand {
                 let redactor: Redactor
                 do { redactor = try Redactor() } catch { throw Failure(.internal, "\(error)") }
                 let (origin, credential) = try CredentialsFile.find(try options.namedOrigin())
-                let account = try AccountLink(origin, try options.link(to: origin))
+                let account = try AccountLink(origin, try options.link(to: origin), run: run)
                 credential.withToken { account.link.setToken($0) }
                 let (request, body) = ControlPlane.pullRequest(
                     run, remote.name, title: redactor.redact(title), body: redactor.redact(try text()), head: head,

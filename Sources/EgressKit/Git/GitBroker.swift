@@ -153,6 +153,8 @@ package final class GitBroker {
             if new.isPerOperation { watch(git.transport, new.grant) } else { kept[key] = new }
         }
         guard let minted else { return [] }
+        // A crash of git, or a ^\, would leave the token in a core.
+        for holder in git.holders { _ = pm_forbid_core(holder) }
         var attributes = [("username", minted.username), ("password", minted.token)]
         // Newer gits do not use a credential beyond its time, 2.39 passes this over.
         if let expires = minted.expires { attributes.append(("password_expiry_utc", String(expires))) }
@@ -207,6 +209,8 @@ package final class GitBroker {
 struct GitProcess: Equatable {
     /// The process that speaks HTTP: when it has ended, the token is needed no more.
     var transport: Int32?
+    /// The processes that get to know the credential: the one that asks, and those that it asks for.
+    var holders: [Int32] = []
     /// `fetch` or `push`. What is not known to read only counts as a push: a token for reading would let it fail.
     var operation = "push"
 
@@ -226,11 +230,15 @@ struct GitProcess: Equatable {
             let program = words.first?.split(separator: "/").last.map(String.init) ?? ""
             if program.hasPrefix("git-remote-http") {
                 found.transport = id
+                found.holders.append(id)
                 continue
             }
-            guard program == "git", let command = subcommand(words) else { continue }
+            let isGit = program == "git"
+            guard isGit || program.hasPrefix("git-") else { continue }
+            let command = isGit ? subcommand(words) : nil
+            if found.holders.isEmpty || !isGit || command == "credential" { found.holders.append(id) }
             // `git remote-https` stands between the subcommand and the program that it starts.
-            if command.hasPrefix("remote-http") || command == "credential" { continue }
+            guard let command, !command.hasPrefix("remote-http"), command != "credential" else { continue }
             found.operation = reading.contains(command) ? "fetch" : "push"
             break
         }

@@ -2,7 +2,7 @@ internal import GitHubAPI
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSONText
-package import ServerStore
+internal import ServerStore
 
 extension Routes {
     /// The connection to GitHub, and what runners get from it.

@@ -1,7 +1,7 @@
 package import GitHubAPI
 internal import JSONText
-package import OpenSSLEngine
-package import SealingKit
+internal import OpenSSLEngine
+internal import SealingKit
 package import ServerStore
 internal import Synchronization
 internal import TextEncodings
