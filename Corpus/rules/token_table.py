@@ -5,6 +5,8 @@ upwards: a token that is longer than expected must not leave a tail. Short or co
 and ask for a digit, an upper-case letter or randomness where words and identifiers could match.
 """
 
+import string
+
 from generate_samples import R, T, json64, with_bech32, with_crc62, with_crc_hex, with_crc_hex_le
 
 RULES = []
@@ -352,6 +354,7 @@ add(
     T("shippo-api-token", "Shippo API token", ["shippo_live", "shippo_test"], "W", 41, sample="h"),
     T("duffel-api-token", "Duffel API token", ["duffel_test", "duffel_live"], "V", 41, digit=True, sample="b", lengths=[44]),
     T("flexport-api-key", "Flexport API key", "shltm_", "U", 40),
+    T("lob-publishable-key", "Lob publishable API key", ["live_pub_", "test_pub_"], "H", 31, exact=True, lone=True, pack="public"),
     T("lob-api-key", "Lob API key", ["live_", "test_"], "H", 35, exact=True, lone=True, confidence="medium"),
     T("rainforest-api-key", "Rainforest Pay API key", "apikey_", "H", 64, exact=True, lone=True),
     T("woocommerce-consumer-secret", "WooCommerce consumer secret", "cs_", "H", 40, exact=True, digit=True, lone=True, confidence="medium"),
@@ -366,6 +369,9 @@ add(
     T("vault-service-token", "HashiCorp Vault service token", "hvs.", "U", 16, digit=True, lengths=[24, 95]),
     T("vault-batch-token", "HashiCorp Vault batch token", "hvb.", "U", 24, digit=True, lengths=[24, 160]),
     T("vault-recovery-token", "HashiCorp Vault recovery token", "hvr.", "U", 24, digit=True),
+    R("vault-legacy-token", "HashiCorp Vault service token before 1.10", ["s." + a for a in string.ascii_letters + string.digits],
+      r"(?<![_.-])s\.(?=[A-Za-z]{0,23}[0-9])(?=[A-Z0-9]{0,23}[a-z])(?=[a-z0-9]{0,23}[A-Z])[A-Za-z0-9]{24}(?![A-Za-z0-9_.-])", ["s.{b24}", "s.{b23}Q"],
+      ["s.{b23}", "ks.{b24}", "s.{l24}", "s.toString_{b15}"], validators=["random"], confidence="medium"),
     R("doppler-token", "Doppler token (CLI, personal, service, service account, SCIM, audit)",
       ["dp.ct.", "dp.pt.", "dp.st.", "dp.sa.", "dp.scim.", "dp.audit."],
       r"dp\.(?:ct|pt|st|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9_-]{40,1200}",
@@ -505,6 +511,9 @@ add(
       ["apiuser-{h6}", "kapiuser-{h12}"]),
     R("dropbox-token", "Dropbox short-lived access token", "sl.", r"(?<![_-])sl\.(?=[A-Za-z.=_-]{0,64}[0-9])[A-Za-z0-9.=_-]{77,1200}(?<!\.)",
       ["sl.{u135}", "sl.u.{u135}"], ["sl.{u70}", "ssl.{u135}"]),
+    R("dropbox-long-lived-token", "Dropbox long-lived access token", "AAAAAAAAAA",
+      r"(?<![+/_-])[A-Za-z0-9]{11}A{10}[A-Za-z0-9_-]{43}(?![A-Za-z0-9+/=_-])", ["{b11}AAAAAAAAAA{u43}", "{b10}xAAAAAAAAAA{u43}"],
+      ["{b10}AAAAAAAAAA{u43}", "{b11}AAAAAAAAAA{u44}"], inner=True, around='"{}"', validators=["mixed"], confidence="medium"),
     R("ebay-client-secret", "eBay client secret", "PRD-", "(?<![_-])PRD-(?=[a-f-]{0,64}[0-9])(?=[0-9a-f-]{28,36}(?![A-Za-z0-9-]))[0-9a-f]{4,12}(?:-[0-9a-f]{4,12}){2,4}",
       ["PRD-{h12}-{h4}-{h4}-{h4}-{h4}"], ["PRD-{h12}", "kPRD-{h12}-{h4}-{h4}-{h4}-{h4}"]),
     R("ecostruxure-key", "EcoStruxure IT API key", "AK1", "(?<![_-])AK1[A-Za-z0-9/]{50,55}(?![A-Za-z0-9+/=_-])", ["AK1{b50}", "AK1{b20}/{b34}"],
@@ -513,8 +522,9 @@ add(
       "(?<![_-])(?:EAACEdEose0cBA[A-Za-z0-9]{1,1200}|EAA[A-Za-z0-9]{80,1200}|IGQV[A-Za-z0-9_-]{51,1200})", ["EAAC{b110}", "EAACEdEose0cBA{b30}", "IGQVJ{u130}"],
       ["EAA{b75}", "kEAAC{b110}", "IGQV{b40}"]),
     R("facebook-app-token", "Facebook app access token", None, r"(?<=[0-9]{15}\|)[A-Za-z0-9_-]{27,40}(?![A-Za-z0-9_-])",
-      ["access_token={d16}|<span>{u27}</span>", "FB_APP={d15}|<span>{b32}</span>"], ["access_token={d10}|{u27}", "access_token={d16}|{u20}"],
-      context=["access_token", "acebook", "ACEBOOK", "fb_", "FB_"]),
+      ["access_token={d16}|<span>{u27}</span>", "FB_APP={d15}|<span>{b32}</span>", "{d15}|<span>{b27}</span>"],
+      ["access_token={d10}|{u27}", "access_token={d16}|{u20}"],
+      context=[d + "|" for d in "0123456789"], validators=["random"], confidence="medium"),
     R("fleetbase-key", "Fleetbase API key", ["flb_live", "flb_test"], "flb_(?:live|test)_?(?=[A-Za-z]{0,64}[0-9])[A-Za-z0-9]{18,1200}", ["flb_live_{b20}", "flb_test_{b60}"],
       ["flb_live_{b12}", "kflb_live_{b20}"]),
     R("gc-notify-api-key", "GC Notify API key", "gcntfy-", "gcntfy-[A-Za-z0-9_-]{73,1200}", ["gcntfy-my-key-{uuid}-{uuid}", "ApiKey-v1 <span>gcntfy-{uuid}-{uuid}</span>"],

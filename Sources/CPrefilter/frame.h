@@ -298,6 +298,18 @@ static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t
     if (flags) f->runs[f->run_count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, PM_RUN, flags, 0};
 }
 
+/// Whether a quote behind a bracket, or one blank behind a name or a dash, stands before the value at `start`; see
+/// `pm_follows_operator` and `pm_stands_beside_provider`.
+PM_INLINE int may_stand_beside(const uint8_t *text, size_t start) {
+    if (start < 4) return 1;
+    size_t end = start;
+    if (pm_kinds[text[end - 1]] & PM_IS_QUOTE) {
+        end--;
+        if (text[end - 1] == '(' || (text[end - 1] == ' ' && text[end - 2] == '-')) return 1;
+    }
+    return text[end - 1] == ' ' && pm_kinds[text[end - 2]] & PM_IS_ALNUM;
+}
+
 /// Looks at the long runs that end in the chunk at `position`, and keeps the one that goes on.
 PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position) {
     uint32_t started = 0, tried = 0;
@@ -331,9 +343,8 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
             } else if (first < position || first == f->from) {
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
             } else if (pm_kinds[f->text[first - 1]] & PM_IS_SKIPPED &&
-                       (marks_before(f, position, start, FRAGMENTS) >> 32 ||
-                        (first > 1 && pm_kinds[f->text[first - 1]] & PM_IS_QUOTE && f->text[first - 2] == '('))) {
-                // No operator, but a blank or quote, and before it a call, or perhaps a word that announces a credential.
+                       (marks_before(f, position, start, FRAGMENTS) >> 32 || may_stand_beside(f->text, first))) {
+                // No operator, but a blank or quote, and before it a call or a name, or perhaps a word that announces a credential.
                 has_provider = may_have_provider(state, f, first, position + end, ~0ull);
             }
         }

@@ -122,6 +122,13 @@ int pm_has_credential_word(const uint8_t *text, size_t count, size_t start, size
     return 0;
 }
 
+/// `AKIA…` before a blank: the key that belongs to it follows.
+static int ends_key_id(const uint8_t *text, size_t floor, size_t end) {
+    size_t start = end;
+    while (start > floor && (is_upper(text[start - 1]) || is(text[start - 1], PM_IS_DIGIT))) start--;
+    return end - start == 20 && (memcmp(text + start, "AKIA", 4) == 0 || memcmp(text + start, "ASIA", 4) == 0);
+}
+
 int pm_follows_operator(const uint8_t *text, size_t count, size_t floor, size_t index) {
     size_t i = index;
     int is_string = 0, is_argument = 0;
@@ -142,8 +149,28 @@ int pm_follows_operator(const uint8_t *text, size_t count, size_t floor, size_t 
     }
     // `heroku token 1234…`: no operator, a credential word right before.
     if (i == index) return 0;
+    // `heroku - "1234…"`
+    if (c == '-' && is_string && index - i == 2 && text[i] == ' ' && i - 1 > floor && is(text[i - 2], PM_IS_BLANK)) return 1;
     size_t start = i - 1 > floor + 12 ? i - 13 : floor;
     return pm_has_credential_word(text, count, start, index);
+}
+
+int pm_stands_beside_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t floor, size_t index) {
+    size_t end = index;
+    if (end > floor && is(text[end - 1], PM_IS_QUOTE)) end--;
+    if (end == floor || text[end - 1] != ' ') return 0;
+    end--;
+    size_t start = end;
+    while (start > floor && (is(text[start - 1], PM_IS_ALNUM) || text[start - 1] == '_' || text[start - 1] == '-')) start--;
+    if (is_upper(text[end - 1]) || is(text[end - 1], PM_IS_DIGIT)) {
+        if (ends_key_id(text, floor, end)) return 1;
+    }
+    if (end - start < 4 || !pm_may_be_provider_word(tables, pm_eight(text + start, text + count))) return 0;
+    for (uint32_t number = first_word(tables, text, start); number; number = tables->provider_words[number - 1].next) {
+        const pm_provider_word *word = &tables->provider_words[number - 1];
+        if (word->length == end - start && stands(word, text, count, start, end)) return 1;
+    }
+    return 0;
 }
 
 int pm_is_named_after_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t value_start,
@@ -178,8 +205,11 @@ static int find_value(const pm_tables *tables, const uint8_t *text, size_t count
     size_t floor = value_start > PM_PROVIDER_REACH ? value_start - PM_PROVIDER_REACH : 0;
     while (context > floor && text[context - 1] != '\n') context--;
     if (value_start - context < 4) return 0;
-    // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix.
-    if (!pm_follows_operator(text, count, context, value_start)) return 0;
+    // Between the name and the value there is an operator or a quote, not prose, a path or a digest's prefix; or the value stands
+    // right behind the name.
+    if (!pm_follows_operator(text, count, context, value_start) &&
+        !pm_stands_beside_provider(tables, text, count, context, value_start))
+        return 0;
     *found = (pm_provider_match){value_start, value_end, context, 0};
     return 1;
 }
@@ -208,28 +238,45 @@ static int is_named(const pm_tables *tables, const uint8_t *text, size_t count, 
     return strength != 0;
 }
 
+/// Whether the value has digits and letters and looks random.
+static int is_random(const uint8_t *text, const pm_provider_match *found) {
+    pm_profile profile = pm_profile_of(text + found->value_start, found->value_end - found->value_start);
+    return profile.digits > 0 && profile.lowers + profile.uppers > 0 && profile.distinct >= 8 && pm_looks_random(&profile);
+}
+
 int pm_find_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t start, size_t end,
                      pm_provider_match *found) {
     if (!find_value(tables, text, count, start, end, found)) return 0;
-    pm_profile profile = pm_profile_of(text + found->value_start, found->value_end - found->value_start);
-    if (profile.digits == 0 || profile.lowers + profile.uppers == 0 || profile.distinct < 8 || !pm_looks_random(&profile)) return 0;
-    if (profile.is_hex && may_be_digest(tables, text, count, found)) return 0;
+    if (!is_random(text, found)) return 0;
+    if (is_hexadecimal(text, found->value_start, found->value_end) && may_be_digest(tables, text, count, found)) return 0;
     return is_named(tables, text, count, found);
 }
 
-/// Values that the kernels look at as a whole (`may_be_random`, frame.h): the exact question comes with the detector.
+/// Values that the kernels look at as a whole (`may_be_random`, frame.h): what is left of them is asked in another order. The
+/// answer is the same, so that it does not matter how much a kernel has asked before.
 enum { LOOKED_AT = 64 };
 
-int pm_screen_provider(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to) {
-    // Two dots end a value.
-    for (const uint8_t *dot = memchr(text + start, '.', end - start); dot; dot = memchr(dot + 1, '.', (size_t)(text + end - dot - 1))) {
-        if (dot + 1 < text + end && dot[1] == '.') return 1;
-    }
+static int screen_part(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to) {
     size_t unit = pm_unit_start(text, to, start, end);
     pm_provider_match found;
-    if (end - unit < PM_MINIMUM_RUN) return 0;
+    if (unit > end || end - unit < PM_MINIMUM_RUN) return 0;
     if (end - unit > LOOKED_AT) return pm_find_provider(tables, text, to, unit, end, &found);
     return find_value(tables, text, to, unit, end, &found) &&
            !(is_hexadecimal(text, found.value_start, found.value_end) && may_be_digest(tables, text, to, &found)) &&
-           is_named(tables, text, to, &found);
+           is_named(tables, text, to, &found) && is_random(text, &found);
+}
+
+int pm_screen_provider(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to) {
+    // Two dots end a value, but not in every run: look at the parts and at the whole.
+    size_t part = start;
+    for (const uint8_t *dot = memchr(text + start, '.', end - start); dot; dot = memchr(dot + 1, '.', (size_t)(text + end - dot - 1))) {
+        if (dot + 1 >= text + end || dot[1] != '.') continue;
+        size_t at = (size_t)(dot - text);
+        if (at > part && screen_part(tables, text, part, at, to)) return 1;
+        while (at < end && text[at] == '.') at++;
+        part = at;
+        if (part == end) break;
+        dot = text + at - 1;
+    }
+    return (part > start && part < end && screen_part(tables, text, part, end, to)) || screen_part(tables, text, start, end, to);
 }

@@ -185,10 +185,14 @@ enum Placeholders {
         let first = text[range.lowerBound]
         let second = text.at(range.lowerBound + 1)
         let last = text[range.upperBound - 1]
+        // A value that holds a placeholder was looked at before.
+        if text.findFolded("redacted", in: range) != nil { return true }
         switch first {
         case UInt8(ascii: "$"):
             // $VAR, ${VAR}, $(command), $1; but a password may begin with a dollar sign: `$` and no name is one.
-            if second == UInt8(ascii: "{") || second == UInt8(ascii: "(") { return true }
+            if second == UInt8(ascii: "{") || second == UInt8(ascii: "(") {
+                return !isSecretBehindReference(text, range)
+            }
             var i = range.lowerBound + 1
             while i < range.upperBound,
                 text[i].isIdentifier || text[i] == UInt8(ascii: ".") || text[i] == UInt8(ascii: ":")
@@ -203,21 +207,24 @@ enum Placeholders {
             if !isRandomBehindBracket(text, range) { return true }
         case UInt8(ascii: "%"):
             // %s, %(name)s, %ENV%, %{name}
-            return length <= 2 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{")
+            if second == UInt8(ascii: "(") || second == UInt8(ascii: "{") {
+                return !isSecretBehindReference(text, range)
+            }
+            return length <= 2
                 || last == UInt8(ascii: "%")
+                    && !Randomness.looksRandom(text.raw((range.lowerBound + 1)..<(range.upperBound - 1)))
         case UInt8(ascii: "!"):
             // YAML tags: !vault, !ref
             return length >= 3 && (range.lowerBound + 1..<range.upperBound).allSatisfy { text[$0].isLower }
         case UInt8(ascii: "#"):
-            return second == UInt8(ascii: "{")
+            return second == UInt8(ascii: "{") && !isSecretBehindReference(text, range)
         case UInt8(ascii: "@"):
-            return second == UInt8(ascii: "{") || second == UInt8(ascii: "@")
+            return second == UInt8(ascii: "{") && !isSecretBehindReference(text, range) || second == UInt8(ascii: "@")
         case .backslash where second == UInt8(ascii: "("):
             // Swift's interpolation.
             return true
         default: break
         }
-        if text.findFolded("redacted", in: range) != nil { return true }
         if holdsReference(text, range) { return true }
         // Masks: at least three of * • x X . - _ # and nothing else, or a tail of asterisks.
         var isMask = true
@@ -283,6 +290,24 @@ enum Placeholders {
             if !isStrange, k == range.upperBound || text[k] == closing { return true }
         }
         return false
+    }
+
+    /// Whether a value that begins with `${` or the like is a secret all the same: what it opens is not closed and random, or
+    /// what stands behind it is.
+    private static func isSecretBehindReference(_ text: Text, _ range: Range<Int>) -> Bool {
+        let opening = text[range.lowerBound + 1]
+        let closing = opening == UInt8(ascii: "(") ? UInt8(ascii: ")") : UInt8(ascii: "}")
+        let inner = range.lowerBound + 2
+        guard let end = (inner..<range.upperBound).last(where: { text[$0] == closing }) else {
+            // Cut off at a blank, as in `${NAME:-a b}`, it is made of names.
+            let profile = Randomness.profile(text.raw(inner..<range.upperBound))
+            return profile.length >= gluedSecret && profile.digits > 0 && profile.symbols > 0
+                && !(inner..<range.upperBound).contains { text[$0].isOne(of: ":.-/|[(?") }
+                && Randomness.looksRandom(profile)
+        }
+        let rest = (end + 1)..<range.upperBound
+        return rest.count >= separateSecret && !rest.contains { text[$0].isOne(of: "${%<") }
+            && Randomness.looksRandom(text.raw(rest))
     }
 
     /// Whether a value that begins with a bracket is a password all the same: what the bracket holds is random, and no list.

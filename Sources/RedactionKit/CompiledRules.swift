@@ -255,6 +255,8 @@ final class CompiledRules: Sendable {
         if keyMember != nil {
             wanted.append(("\"d\"", .jwk))
             wanted.append(("\"k\"", .jwk))
+            wanted.append(("\"d\\", .jwk))
+            wanted.append(("\"k\\", .jwk))
         }
         var patternKeywords: [[UInt8]] = []
         var lineRules: [Int] = []

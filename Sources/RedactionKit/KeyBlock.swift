@@ -18,6 +18,8 @@ struct KeyBlock: Equatable {
     var isInline = true
     /// The last pass ended in the middle of a piece of base64.
     var isInPiece = false
+    /// Its characters are of two bytes (UTF-16).
+    var isWide = false
 
     /// Dashes around a marker: at most as many count, at least as many are needed (RFC 7468, RFC 4716).
     static let dashes = 5
@@ -97,6 +99,11 @@ extension Scanner {
             &pass, KeyBlock(lines: 1, needsEnd: false, isInline: false), redactedFrom: i + 1, from: i + 1, rule: rule)
     }
 
+    /// A key that begins in UTF-16 text, which ends with its line: the lines that follow. `start` is the first byte of BEGIN.
+    func keyBlockContinues(_ pass: inout Pass, afterWide index: Int, redactedFrom start: Int, rule: Int) {
+        follow(&pass, KeyBlock(isInline: false, isWide: true), redactedFrom: start, from: index, rule: rule)
+    }
+
     /// Follows a block and adds its spans.
     private func follow(_ pass: inout Pass, _ block: KeyBlock, redactedFrom start: Int, from index: Int, rule: Int) {
         var block = block
@@ -140,7 +147,7 @@ extension Scanner {
         var i = index
         func close(_ pass: inout Pass, _ end: Int) {
             guard end > spanStart else { return }
-            pass.add(spanStart..<end, rule: rule, confidence: 2, reason: .structure)
+            pass.add(spanStart..<end, rule: rule, confidence: 2, reason: .structure, isKey: true)
             if spanStart <= outcome.solidEnd { outcome.solidEnd = max(outcome.solidEnd, end) }
         }
         /// A block's span does not take the last line end along: it stays in the output.
@@ -152,6 +159,7 @@ extension Scanner {
         }
         if !block.isInline, block.column == 0, i > 0 {
             // Where the last pass stopped, before a line end.
+            while block.isWide, i < text.count, text[i] == 0 || text[i] == .carriageReturn { i += 1 }
             if i < text.count, text[i] == .carriageReturn { i += 1 }
             if i < text.count, text[i] == .lineFeed { i += 1 }
         }
@@ -360,6 +368,7 @@ extension Scanner {
 
     /// What a whole line inside a block is.
     private func classify(_ text: Text, _ line: Range<Int>, _ block: inout KeyBlock) -> Line {
+        if block.isWide { return classifyWide(text, line, &block) }
         var start = line.lowerBound
         var end = line.upperBound
         while end > start, text[end - 1].isWhitespace { end -= 1 }
@@ -415,6 +424,29 @@ extension Scanner {
         }
         if !block.needsEnd, text.has("Private-MAC", at: start) { return .neutral }
         return .foreign
+    }
+
+    /// A line of UTF-16: what it is without its NULs.
+    private func classifyWide(_ text: Text, _ line: Range<Int>, _ block: inout KeyBlock) -> Line {
+        let bytes = text.raw(line).filter { $0 != 0 }
+        guard !bytes.isEmpty else {
+            block.blanks += 1
+            return block.blanks <= KeyBlock.maximumBlanks ? .neutral : .foreign
+        }
+        return bytes.withUnsafeBufferPointer { bytes in
+            block.isWide = false
+            defer { (block.isWide, block.column) = (true, 0) }
+            let kind = classify(Text(base: bytes.baseAddress!, count: bytes.count), 0..<bytes.count, &block)
+            if block.column > 0 { return .foreign }
+            guard case .last(let marker) = kind else { return kind }
+            var left = marker.upperBound
+            var end = line.lowerBound
+            while end < line.upperBound, left > 0 || text[end] == 0 {
+                if text[end] != 0 { left -= 1 }
+                end += 1
+            }
+            return .last(line.lowerBound..<end)
+        }
     }
 
     /// `Name: value` before the key material (RFC 1421, 4.6).

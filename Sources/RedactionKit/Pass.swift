@@ -119,10 +119,14 @@ struct Pass {
     /// Adds a span.
     ///
     /// What touches a placeholder is left alone: where it stands, it touched a secret and was looked at together with it. So
-    /// scrubbing again changes nothing. Known values count wherever they stand.
-    mutating func add(_ range: Range<Int>, rule: Int, confidence: UInt8 = 1, reason: Reason = .pattern) {
+    /// scrubbing again changes nothing. Known values count wherever they stand, and of a key what was redacted before the
+    /// placeholder behind it came.
+    mutating func add(
+        _ range: Range<Int>, rule: Int, confidence: UInt8 = 1, reason: Reason = .pattern, isKey: Bool = false
+    ) {
         guard range.upperBound > lower, !range.isEmpty,
-            reason == .knownValue || reason == .limit || !touchesPlaceholder(range)
+            reason == .knownValue || reason == .limit
+                || (isKey ? !followsPlaceholder(range.lowerBound) : !touchesPlaceholder(range))
         else { return }
         spans.append(
             Span(start: range.lowerBound, end: range.upperBound, rule: rule, confidence: confidence, reason: reason))

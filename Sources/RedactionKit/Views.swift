@@ -225,10 +225,26 @@ extension Scanner {
                 view.append(text[i], width == 1 ? max(from, i - 1) : i, min(i + width, to))
                 i += 2
             }
+            let before = pass.spans.count
             let last = scanView(view, &pass, reason: .decodedUTF16, clip: first)
+            if !isCut, let rule = rules.privateKey, last == rule,
+                let key = pass.spans[before...].last(where: { $0.rule == rule && $0.end >= to - 1 }),
+                !endsKey(view.bytes)
+            {
+                keyBlockContinues(&pass, afterWide: to, redactedFrom: key.start, rule: rule)
+            }
             guard isCut, let last else { return true }
             pass.addRest((to - 1)..<end, rule: last, of: .stretch(.wide, rule: last))
             return false
+        }
+    }
+
+    /// Whether the last key of a line has its END marker in it.
+    private func endsKey(_ line: [UInt8]) -> Bool {
+        line.withUnsafeBufferPointer { bytes in
+            let text = Text(base: bytes.baseAddress!, count: bytes.count)
+            guard let begin = (0..<text.count).last(where: { text.has("BEGIN ", at: $0) }) else { return true }
+            return text.find("END ", in: begin..<text.count) != nil
         }
     }
 

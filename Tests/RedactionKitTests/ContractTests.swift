@@ -254,6 +254,21 @@ struct ContractTests {
             .small,
             "mlsn.<cut>B2iT9moiUgXhYeg47KXqczbzsMJch\\u0026\\u0023\\u0078\\u0036\\u0035\\u003b\\u00223\\u0078\\u0033\\u0034\\u003b\\u0026\\u0023\\u0078\\u0033\\u0036\\u003b\\u0031\\u0026\\u0023\\u0078\\u0033\\u0032\\u003b\\u0026\\u0023\\u0078\\u0033\\u0033\\u003b9\\u0026\\u0023\\u0078\\u00334\\00\\u0065\\u0038\\u0026\\u0023\\u0078\\u0033\\u0035\\u003b\\u0064\\u0035\\u0065\\u0026\\u0023\\u3\\u"
         ),
+        // A placeholder behind the first line of a key came after it had been redacted.
+        Found(.standard, "----BEG<cut>IN PRIVATEKEY----B54e8ALnDQfQUZOo[REDACTED"),
+        // Words of our own placeholders announce nothing, and what follows one begins no command.
+        Found(.standard, "_gitlab<cut>_session=e030b8c10f5e9b7463d4c74201cfgres:p=\\x74\\x"),
+        Found(.standard, "T\0O\0K\0E\0N\0=\0u\0x\0w\0i\0n\0U\0f\0gss<cut>hpass -pa\0p"),
+        Found(.standard, "CCIP<cut>RJ_1F5m78pGe8YDk0tb8upHVDC13xrJo8v2VbFbtMWrndAygbwvbfPtG2OgowaQ.--passwd CLOJ"),
+        // A value that holds a placeholder was looked at before, whatever it begins with.
+        Found(.standard, "passwd:#---- BEG<cut>IN PRIVATEKEY----"),
+        Found(.standard, "tok<cut>en='#%^ key = jP<cut>ZmSdg3IbiTy8nX\\\\3aabbbaaaaaabbbabbaabbbaab"),
+        Found(.patterns, "Autho<cut>rization:Bea<cut>rer $pack<cut>agist_ack_4be8e4ca9e80621639ca26a15f1d"),
+        // A name that opens nothing takes no other assignment along.
+        Found(
+            .standard,
+            "sort_key=29eYl5d8nsqAoQQL35DjPFXoHhWZyPAd0PAULp6fKldHV+YAKDfj5cf629WLeuYmRbgtWlGbdy7WNtRFKq6rlUUOzjFv4djGZiYsUS3DZxyOQKwSOmLbsy46TLgT8zI7yPAPI_TOK<cut>EN=AROA<cut>BRZFWXVLSIVKGF7525=6vmHhMMeenITexU9AMOMngZDWRcfjhToHwJKOenWfGVzm3agEUYOM/iNGSlayJG0E7XmJoAJcAfY36sJY2zSz8U23ASEI"
+        ),
     ]
 
     @Test(arguments: found)

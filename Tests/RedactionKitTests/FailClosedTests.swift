@@ -53,6 +53,75 @@ struct FailClosedTests {
         }
     }
 
+    /// Redacts in one piece, and expects the same byte by byte and of the slow twin.
+    private func everyWay(_ bytes: [UInt8]) -> [UInt8] {
+        let whole = redactor.redact(bytes)
+        #expect(redactor.redactByteByByte(bytes) == whole)
+        #expect(ReferenceScanner(redactor).redact(bytes) == whole)
+        #expect(redactor.redact(whole) == whole)
+        return whole
+    }
+
+    private func ends(_ bytes: [UInt8], with end: ArraySlice<UInt8>) -> Bool {
+        bytes.suffix(end.count).elementsEqual(end)
+    }
+
+    @Test(arguments: [Encoding.utf16LE, .utf16BE], ["\n", "\r\n"])
+    func `a private key of many lines in UTF-16`(encoding: Encoding, end: String) {
+        let key = (begin + "Proc-Type: 4,ENCRYPTED\n\n" + line + line + "AbCd==\n-----END RSA PRIVATE KEY-----")
+            .replacing("\n", with: end)
+        let before = encoding.apply(Array("first\(end)".utf8))
+        let after = encoding.apply(Array("\(end)the line after it, and more\(end)".utf8))
+        let output = everyWay(before + encoding.apply(Array(key.utf8)) + after)
+        #expect(output.starts(with: before.dropLast()) && ends(output, with: after.drop { $0 < 0x20 }))
+        #expect(output.count <= before.count + "[REDACTED:private-key]".utf8.count + after.count + 1)
+        // Without an end, what cannot be key material ends it.
+        let open = everyWay(encoding.apply(Array((begin + line + line).replacing("\n", with: end).utf8)) + after)
+        #expect(ends(open, with: after.drop { $0 < 0x20 }) && open.count <= after.count + 30)
+    }
+
+    @Test func `values of a Kubernetes Secret, however many`() {
+        var random = SplitMix(seed: 5)
+        var manifest = "kind: Secret\ndata:\n"
+        var expected = manifest
+        for index in 0..<60 {
+            manifest += "  item-\(index): \(random.base62(62))==\n"
+            expected += "  item-\(index): [REDACTED:kubernetes-secret]\n"
+        }
+        #expect(
+            String(decoding: everyWay(Array((manifest + "kind: x\n").utf8)), as: UTF8.self) == expected + "kind: x\n")
+    }
+
+    @Test(arguments: [4092, 4096, 4100, 20_000])
+    func `over-long values of a Kubernetes Secret and a JWK`(length: Int) {
+        var random = SplitMix(seed: 6)
+        let value = random.base62(length)
+        let manifest = redact("kind: Secret\ndata:\n  tls: \(value)\nafter: 1\n")
+        #expect(manifest == "kind: Secret\ndata:\n  tls: [REDACTED:kubernetes-secret]\nafter: 1\n")
+        let key = redact("{\"kty\":\"oct\",\"k\":\"\(value)\",\"n\":1}\n")
+        #expect(key == "{\"kty\":\"oct\",\"k\":\"[REDACTED:generic-secret]\",\"n\":1}\n")
+    }
+
+    @Test func `a JSON Web Key in a string`() {
+        let member = "Jm5TEmQKmg-dAL<cut>DePHi_zHJbTo6pd6v8OxM0dq9LD_o"
+        let text = #"{"log":"{\"kty\":\"oct\",\"k\":\""# + member.joined + #"\"}"}"#
+        #expect(
+            String(decoding: everyWay(Array(text.utf8)), as: UTF8.self)
+                == #"{"log":"{\"kty\":\"oct\",\"k\":\"[REDACTED:generic-secret]\"}"}"#)
+    }
+
+    /// A reference is excused if it closes and the rest is nothing.
+    @Test(arguments: [
+        ("${DB_PASSWORD}", false), ("${DB_HOST:-postgres}", false), ("${xK9!qqT2<cut>mB7$", true),
+        ("%(password)s", false),
+        ("%{name}", false), ("%DB_PASSWORD%", false), ("%7Z11Xt<cut>3J3qU%", true), ("#{db_password}", false),
+        ("${P}kT3nV8xQ0<cut>pLr5Yw2ZbHs", true), ("$(cat /run/secrets/db)", false), ("@{password}", false),
+    ])
+    func `values that begin like a template`(value: String, isSecret: Bool) {
+        let output = redact("password=\"\(value.joined)\"\n")
+        #expect(output.contains("[REDACTED") == isSecret, "\(output)")
+    }
+
     @Test func `the end of the input is the end of a value`() {
         #expect(redact("password=<cut>hunter2z9".joined) == "password=[REDACTED:generic-password]")
         #expect(redact("postgres://app:<cut>tR7xQ2mPw9@db".joined) == "postgres://app:[REDACTED:url-password]@db")

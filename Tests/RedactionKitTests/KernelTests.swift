@@ -55,7 +55,9 @@ struct KernelTests {
             var text: [UInt8] = []
             while text.count < 300 { text += TextGenerator.text(with: &random) }
             let from = random.below(text.count)
-            #expect(scan(text, from: from, kernel: kernel) == scan(text, from: from, kernel: Self.scalar))
+            #expect(
+                scan(text, from: from, kernel: kernel) == scan(text, from: from, kernel: Self.scalar),
+                "from \(from) of \(show(text, limit: 4000))")
         }
     }
 

@@ -216,6 +216,10 @@ int pm_follows_operator(const uint8_t *text, size_t count, size_t floor, size_t 
 /// Whether a word that announces a credential begins in `text[start, end)`.
 int pm_has_credential_word(const uint8_t *text, size_t count, size_t start, size_t end);
 
+/// Whether nothing but one blank, and perhaps a quote, stands between the name of a provider, a word of its own that begins at or
+/// after `floor`, or an AWS access key id, and `index`.
+int pm_stands_beside_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t floor, size_t index);
+
 /// Whether the identifier right before the operator holds the provider's word: `heroku = "…"`.
 int pm_is_named_after_provider(const pm_tables *tables, const uint8_t *text, size_t count, size_t value_start,
                                size_t value_end, size_t context_start, size_t context_end);

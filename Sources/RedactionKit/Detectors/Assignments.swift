@@ -26,7 +26,8 @@ extension Scanner {
         pass.lastWord = name.wordStart
         // The user part of a URL: `url` looks after it.
         if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2) == UInt8(ascii: "/") { return }
-        guard var value = valueStart(&pass, after: name.end, name: name),
+        // What opens nothing has no value that others would be a part of.
+        guard resolved(text, name) != nil, var value = valueStart(&pass, after: name.end, name: name),
             let end = examine(&pass, &value, of: name)
         else { return }
         // What follows counts besides, not instead: what was decided when it had not come yet stays true.
@@ -50,8 +51,9 @@ extension Scanner {
                 range = range.lowerBound..<(range.upperBound - 1)
             }
         }
-        guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start),
-            !pass.followsPlaceholder(name.start)
+        var before = name.start
+        while text.at(before - 1) == UInt8(ascii: ".") { before -= 1 }
+        guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start), !pass.followsPlaceholder(before)
         else { return end }
         // Over-long: up to its terminator it is one value.
         if end == value.start + limits.value,
@@ -359,7 +361,7 @@ extension Scanner {
         if let dot = text.find(".", in: wordEnd..<end) {
             let members: [StaticString] = [
                 "value", "prod", "dev", "test", "stag", "live", "default", "plain", "text", "string", "encrypted",
-                "raw",
+                "raw", "equals",
             ]
             guard dot + 1 < end, text[dot + 1].isDigit || members.contains(where: { text.hasFolded($0, at: dot + 1) })
             else { return false }
@@ -994,7 +996,7 @@ extension Scanner {
             return range.count >= 8 && (Randomness.looksRandom(profile) || isCompound(text, name))
         }
         // `sig x`, `auth x`: words of sentences and of other things.
-        guard Randomness.looksRandom(profile), name.wordEnd - name.wordStart >= 5,
+        guard Randomness.looksRandom(profile), name.isPhrase || name.wordEnd - name.wordStart >= 5,
             !text.hasFolded("auth", at: name.wordEnd - 4)
                 || isCompound(text, name) && text[name.start] != UInt8(ascii: "_")
         else { return false }

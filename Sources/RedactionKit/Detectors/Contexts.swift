@@ -23,14 +23,22 @@ extension Scanner {
             let strength = pm_match_provider(
                 tables, text.base, text.count, value.lowerBound, value.upperBound, context.lowerBound,
                 context.upperBound)
-            guard strength != 0, pm_follows_operator(text.base, text.count, context.lowerBound, value.lowerBound) != 0
+            guard strength != 0,
+                pm_follows_operator(text.base, text.count, context.lowerBound, value.lowerBound) != 0
+                    || pm_stands_beside_provider(
+                        tables, text.base, text.count, context.lowerBound, value.lowerBound) != 0
             else { return }
             isWeak = strength == 1
         }
         // Digests and identifiers are hexadecimal too: ask for a credential's word, or for the provider's as the name itself.
-        if isWeak || Randomness.profile(text.raw(value)).is_hex != 0 || text[value.lowerBound - 1] == .space {
+        let isHexadecimal = Randomness.profile(text.raw(value)).is_hex != 0
+        if isWeak || isHexadecimal || text[value.lowerBound - 1] == .space {
             guard
-                pm_has_credential_word(text.base, text.count, context.lowerBound, context.upperBound) != 0
+                !isWeak && !isHexadecimal && isFollowedByBlank(text, value)
+                    && pm_stands_beside_provider(
+                        tables, text.base, text.count, context.lowerBound, value.lowerBound) != 0
+                    || pm_has_credential_word(text.base, text.count, context.lowerBound, context.upperBound) != 0
+                    || !isHexadecimal && isEndpoint(text, context)
                     || (!isWeak || isConstant(text, value))
                         && pm_is_named_after_provider(
                             tables, text.base, text.count, value.lowerBound, value.upperBound, context.lowerBound,
@@ -44,6 +52,18 @@ extension Scanner {
         }
         // Surer than a generic assignment, which names no provider.
         pass.add(value, rule: rule, confidence: 1, reason: .context)
+    }
+
+    /// `X_SK=`, `X_DSN=`, `X_WEBHOOK=`: said only of credentials, though the words alone say little.
+    private func isEndpoint(_ text: Text, _ context: Range<Int>) -> Bool {
+        let words: [StaticString] = ["_sk=", "_dsn=", "_webhook="]
+        return words.contains { text.hasFolded($0, at: context.upperBound - $0.utf8CodeUnitCount) }
+    }
+
+    /// Whether the value ends its line, its string or its word: not a path, an address or a name that goes on.
+    private func isFollowedByBlank(_ text: Text, _ value: Range<Int>) -> Bool {
+        value.upperBound == text.count || text[value.upperBound].isWhitespace || text[value.upperBound].isQuote
+            || text[value.upperBound].isOne(of: ",;.")
     }
 
     /// Whether the value is what a constant is set to: `CODA=…` or `coda = "…"`. Fields of logs and of JSON look otherwise.
@@ -87,6 +107,9 @@ extension Scanner {
 
     // MARK: - Kubernetes
 
+    /// Values that are looked for behind `data:`, in times of `Limits.value`.
+    private static let manifestLimits = 4
+
     /// Values under `data:` of a Secret: base64 of text, one a line (YAML) or one a member (JSON).
     func manifest(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.manifest else { return }
@@ -94,20 +117,26 @@ extension Scanner {
         guard !text.at(index - 1).isIdentifier, text.hasFolded("data", at: index) else { return }
         var i = index + 4
         let isJSON = text.at(i) == .quote
-        let limit = min(text.count, index + limits.context - 64)
+        let limit = min(text.count, index + Self.manifestLimits * limits.value)
+        /// What follows belongs to the list as long as it goes on.
+        func reopen(_ pass: inout Pass) {
+            if limit == text.count, !pass.isFinal { pass.reopenList(at: index) }
+        }
+        // Until the list begins, nothing keeps what announces it.
+        let near = min(text.count, index + limits.context - 64)
         if isJSON {
             i += 1
-            while i < limit, text[i].isWhitespace { i += 1 }
-            guard i < limit, text[i] == UInt8(ascii: ":") else { return }
+            while i < near, text[i].isWhitespace { i += 1 }
+            guard i < near, text[i] == UInt8(ascii: ":") else { return }
             i += 1
-            while i < limit, text[i].isWhitespace { i += 1 }
-            guard i < limit, text[i] == UInt8(ascii: "{") else { return }
+            while i < near, text[i].isWhitespace { i += 1 }
+            guard i < near, text[i] == UInt8(ascii: "{") else { return }
             i += 1
         } else {
             // Nothing but the line end may follow `data:`.
             i += 1
-            while i < limit, text[i].isBlank || text[i] == .carriageReturn { i += 1 }
-            guard i < limit, text[i] == .lineFeed else { return }
+            while i < near, text[i].isBlank || text[i] == .carriageReturn { i += 1 }
+            guard i < near, text[i] == .lineFeed else { return }
             i += 1
         }
         while i < limit {
@@ -117,17 +146,24 @@ extension Scanner {
             while i < limit, text[i].isIdentifier || text[i] == UInt8(ascii: "-") || text[i] == UInt8(ascii: ".") {
                 i += 1
             }
-            guard i > name, i < limit else { return }
+            if i == limit { return reopen(&pass) }
+            guard i > name else { return }
             if text[i] == .quote { i += 1 }
             while i < limit, text[i].isBlank { i += 1 }
-            guard i < limit, text[i] == UInt8(ascii: ":") else { return }
+            if i == limit { return reopen(&pass) }
+            guard text[i] == UInt8(ascii: ":") else { return }
             i += 1
             while i < limit, text[i].isBlank { i += 1 }
             if i < limit, text[i].isQuote { i += 1 }
             let start = i
             while i < text.count, i - start < limits.value, text[i].isBase64 || text[i] == UInt8(ascii: "=") { i += 1 }
-            if !pass.isComplete(at: i) { return start < text.count ? pass.holdFrom(start) : () }
+            if !pass.isComplete(at: i) {
+                reopen(&pass)
+                return start < text.count ? pass.holdFrom(start) : ()
+            }
             let range = start..<i
+            // Over-long: up to its terminator it is one value.
+            if range.count == limits.value, addRest(&pass, from: start, limit: i, rule: rule, quote: 0) { return }
             guard i < text.count ? text[i].isWhitespace || text[i].isQuote || text[i] == UInt8(ascii: "}") : true else {
                 return
             }
@@ -139,6 +175,7 @@ extension Scanner {
             if i < limit, text[i].isQuote { i += 1 }
             if i < limit, text[i] == UInt8(ascii: "}") { return }
         }
+        reopen(&pass)
     }
 
     /// Whether the value is base64 that a person would not have written: it has padding, or decodes to text.
@@ -170,16 +207,28 @@ extension Scanner {
         guard text[index] == .quote, text[index + 1] == UInt8(ascii: "d") || text[index + 1] == UInt8(ascii: "k") else {
             return
         }
-        var i = index + 3
+        // In a string, the quotes are escaped.
+        let isEscaped = text[index + 2] == .backslash
+        var i = index + (isEscaped ? 4 : 3)
+        guard !isEscaped || text.at(index - 1) == .backslash && text.at(i - 1) == .quote else { return }
         let limit = min(text.count, i + 8)
+        let nameEnd = i
         while i < limit, text[i].isWhitespace || text[i] == UInt8(ascii: ":") { i += 1 }
-        guard i < limit, text[i] == .quote, i > index + 3 else { return }
+        guard i > nameEnd else { return }
+        if isEscaped {
+            guard i < limit, text[i] == .backslash else { return }
+            i += 1
+        }
+        guard i < limit, text[i] == .quote else { return }
         let start = i + 1
         i = start
         while i < text.count, i - start < limits.value, text[i].isBase64url { i += 1 }
         if !pass.isComplete(at: i) { return start < text.count ? pass.holdFrom(start) : () }
         let range = start..<i
-        guard range.count >= Self.minimumMember, text.at(i) == .quote, Randomness.looksRandom(text.raw(range)) else {
+        if range.count == limits.value, addRest(&pass, from: start, limit: i, rule: rule, quote: .quote) { return }
+        guard range.count >= Self.minimumMember, text.at(i) == (isEscaped ? .backslash : .quote),
+            Randomness.looksRandom(text.raw(range))
+        else {
             return
         }
         pass.add(range, rule: rule, confidence: 1, reason: .structure)

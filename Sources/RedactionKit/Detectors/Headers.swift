@@ -99,7 +99,7 @@ extension Scanner {
     func cookies(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.cookie else { return }
         let text = pass.text
-        guard !text.at(index - 1).isIdentifier, text.hasFolded("cookie", at: index),
+        guard !text.at(index - 1).isIdentifier, text.hasFolded("cookie", at: index), !pass.isInsidePlaceholder(index),
             let value = fieldValue(&pass, nameEnd: index + 6)
         else { return }
         let isSet = text.at(index - 1) == UInt8(ascii: "-") && index >= 4 && text.hasFolded("set", at: index - 4)
@@ -196,7 +196,7 @@ extension Scanner {
     func passwordOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
-        guard !text.at(index - 1).isIdentifier,
+        guard !text.at(index - 1).isIdentifier, !pass.followsPlaceholder(index),
             let entry = Self.passwordOptions.first(where: {
                 text.has($0.command, at: index) && text.at(index + $0.command.utf8CodeUnitCount).isBlank
             })
@@ -264,7 +264,9 @@ extension Scanner {
     func userOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
-        guard !text.at(index - 1).isIdentifier, text.at(index + 4).isBlank else { return }
+        guard !text.at(index - 1).isIdentifier, text.at(index + 4).isBlank, !pass.followsPlaceholder(index) else {
+            return
+        }
         var i = index + 4
         let limit = min(text.count, index + limits.context / 2)
         while i < limit, text[i] != .lineFeed {

@@ -118,7 +118,7 @@ private final class Candidates {
         add(rules.password, ["identified by"], .identifiedBy)
         add(rules.cookie, ["cookie"], .cookie)
         add(rules.manifest, ["data:", "data\""], .manifest)
-        add(rules.keyMember, ["\"d\"", "\"k\""], .jwk)
+        add(rules.keyMember, ["\"d\"", "\"k\"", "\"d\\", "\"k\\"], .jwk)
         for (index, keywords) in rules.keywords { add(index, keywords, .pattern(index)) }
         self.literals = Dictionary(grouping: literals) { $0.bytes[0] }
         let words = rules.words.enumerated().flatMap { fragment, words in words.map { (word: $0, fragment: fragment) } }
