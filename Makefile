@@ -89,7 +89,8 @@ test-pages: server peers ## look at every page in headless Chromium
 
 .PHONY: test-slow
 test-slow: deps ## run the long tests of the engine: many random texts, logs byte by byte, 64 MB lines
-	PIPEMASON_SLOW_TESTS=1 $(SWIFT) test --disable-xctest -c release -Xswiftc -enable-testing --filter RedactionKitTests
+	PIPEMASON_SLOW_TESTS=1 PIPEMASON_PARTS=filter $(SWIFT) test --disable-xctest -c release -Xswiftc -enable-testing \
+		--scratch-path .build-slow --filter RedactionKitTests
 
 .PHONY: test-large
 test-large: build ## run the memory tests at full size (many minutes)
@@ -170,6 +171,19 @@ self-scan: build ## our own scan of this repository finds nothing
 .PHONY: rules
 rules: deps ## regenerate the built-in rules from Rules/*.toml
 	$(SWIFT) run -c release rulegen Rules/*.toml -o Sources/CBuiltinRules/builtin.rules
+
+docs_graphs := .build-docs/graphs
+
+.PHONY: docs
+docs: deps ## build the DocC pages of RedactionKit; a warning is a failure
+	rm -rf $(docs_graphs) .build-docs/kit
+	mkdir -p $(docs_graphs) .build-docs/kit
+	PIPEMASON_PARTS=filter $(SWIFT) build --target RedactionKit --scratch-path .build-docs -Xswiftc -emit-symbol-graph \
+		-Xswiftc -emit-symbol-graph-dir -Xswiftc $(CURDIR)/$(docs_graphs)
+	cp $(docs_graphs)/RedactionKit.symbols.json .build-docs/kit
+	docc convert Sources/RedactionKit/RedactionKit.docc --additional-symbol-graph-dir .build-docs/kit \
+		--fallback-display-name RedactionKit --fallback-bundle-identifier pipemason.RedactionKit --warnings-as-errors \
+		--output-path .build-docs/RedactionKit.doccarchive
 
 .PHONY: man
 man: build server ## regenerate the manual pages

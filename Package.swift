@@ -12,7 +12,9 @@ let lending = swift + [.enableExperimentalFeature("Lifetimes")]
 
 /// Release builds bring the Swift runtime along. The archives are those that the driver forgets behind Foundation's own.
 func linkedStatically(_ option: String) -> [LinkerSetting] {
-    [
+    // The settings of programs reach the test bundle, whose libraries are shared ones only.
+    if Context.environment["PIPEMASON_SLOW_TESTS"] != nil { return [] }
+    return [
         .unsafeFlags(
             [option, "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization"],
             .when(platforms: [.linux], configuration: .release))

@@ -89,14 +89,15 @@ extension Scanner {
         follow(&pass, block, redactedFrom: i + 1, from: i + 1, rule: rule)
     }
 
-    /// A base64-wrapped key whose first lines have been decoded: the wrapped lines that follow.
-    func keyBlockContinues(_ pass: inout Pass, after index: Int, rule: Int) {
+    /// A base64-wrapped key whose first lines have been decoded: the wrapped lines that follow. `start` is where its redaction
+    /// begins; the line end may not have come yet.
+    func keyBlockContinues(_ pass: inout Pass, after index: Int, redactedFrom start: Int, rule: Int) {
         let text = pass.text
-        var i = index
-        while i < text.count, text[i] == UInt8(ascii: "=") || text[i] == .carriageReturn { i += 1 }
-        guard i < text.count, text[i] == .lineFeed else { return }
-        follow(
-            &pass, KeyBlock(lines: 1, needsEnd: false, isInline: false), redactedFrom: i + 1, from: i + 1, rule: rule)
+        var end = index
+        while end < text.count, text[end] == UInt8(ascii: "=") { end += 1 }
+        guard end < text.count, text[end] == .carriageReturn || text[end] == .lineFeed else { return }
+        let block = KeyBlock(lines: 1, needsEnd: false, isInline: false)
+        follow(&pass, block, redactedFrom: start, from: end, rule: rule)
     }
 
     /// A key that begins in UTF-16 text, which ends with its line: the lines that follow. `start` is the first byte of BEGIN.

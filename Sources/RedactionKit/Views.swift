@@ -169,9 +169,9 @@ extension Scanner {
         scanView(view, &pass, reason: .decodedBase64)
         // A private key whose base64 goes on in the next lines.
         if let rule = rules.privateKey, end + 3 >= runEnd,
-            pass.spans[before...].contains(where: { $0.rule == rule && $0.end + 4 >= end })
+            let key = pass.spans[before...].last(where: { $0.rule == rule && $0.end + 4 >= end })
         {
-            keyBlockContinues(&pass, after: runEnd, rule: rule)
+            keyBlockContinues(&pass, after: runEnd, redactedFrom: key.start, rule: rule)
         }
     }
 
