@@ -123,14 +123,13 @@ test-kill: deps ## kill the server under load 200 times; nothing that it acknowl
 	PIPEMASON_KILLS=200 $(SWIFT) test --disable-xctest --filter killedServer
 
 .PHONY: test-server-peers
-test-server-peers: deps peers ## hold the server against authlib, schemathesis and slowhttptest
-	$(SWIFT) build --product pipemason-server
-	.build/peers/bin/python scripts/server-peers.py .build/debug/pipemason-server
+test-server-peers: server peers ## hold the server against authlib, schemathesis and slowhttptest
+	.build/peers/bin/python scripts/server-peers.py $(server)
 
 .PHONY: bench-server
-bench-server: deps ## measure ingest beside raw inserts, and 1,000 watchers
-	$(SWIFT) build -c release --product pipemason-server
-	$(SWIFT) run -c release server-load .build/release/pipemason-server
+bench-server: server ## measure ingest beside raw inserts, and 1,000 watchers
+	$(SWIFT) build -c release --product server-load
+	.build/release/server-load $(server)
 
 .PHONY: bench-postgres
 bench-postgres: deps peers ## measure ingest on PostgreSQL beside raw inserts, and two servers beside one (root)

@@ -8,6 +8,7 @@ import time
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -62,7 +63,9 @@ class Browser:
     def wait(self, condition, seconds=20):
         """Waits for a condition that is a script's expression, or a function of the browser."""
         test = (lambda _: self.js(f"return {condition}")) if isinstance(condition, str) else (lambda _: condition(self))
-        return WebDriverWait(self.driver, seconds, 0.02).until(test, f"waited for {condition} at {self.driver.current_url}")
+        # An element may go while it is asked: the page is asked again.
+        return WebDriverWait(self.driver, seconds, 0.02, [StaleElementReferenceException]).until(
+            test, f"waited for {condition} at {self.driver.current_url}")
 
     def submit(self, selector):
         """Clicks a button that leads to another page, and waits for that."""
