@@ -132,9 +132,9 @@ bench-server: server ## measure ingest beside raw inserts, and 1,000 watchers
 	.build/release/server-load $(server)
 
 .PHONY: bench-postgres
-bench-postgres: deps peers ## measure ingest on PostgreSQL beside raw inserts, and two servers beside one (root)
-	$(SWIFT) build -c release --product pipemason-server
-	$(SWIFT) run -c release server-load .build/release/pipemason-server postgres
+bench-postgres: server peers ## measure ingest on PostgreSQL beside raw inserts, and two servers beside one (root)
+	$(SWIFT) build -c release --static-swift-stdlib --product server-load
+	.build/release/server-load $(server) postgres
 
 .PHONY: test-scale
 test-scale: deps peers ## as demo-scale, with the server that the tests were built with, for half a minute

@@ -23,7 +23,8 @@ func measurePostgres(program: String) async throws {
         at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(at: directory) }
     let (tokens, cookies) = try await makeCredentials(directory, count: runs + 1, in: store)
-    print("| what | figure |\n|---|---|")
+    row("what", "figure")
+    row("---", "---")
     try cluster.sql("CREATE TABLE raw (run bytea, seq bigint, line bytea)", database: database, role: "pipemason")
     // Alternately, so that both meet the machine in the same states.
     let logs = try (0..<writers).map { _ in try Log(count: 3 * batches * lines) }
@@ -36,10 +37,8 @@ func measurePostgres(program: String) async throws {
         served.append(try load.ingest(logs, batches: round * batches..<(round + 1) * batches))
     }
     let (ceiling, rate) = (median(raw), median(served))
-    print("| raw PostgreSQL inserts, \(writers) writers, \(lines) a transaction | \(Int(ceiling)) events/s |")
-    print(
-        "| server, \(writers) runs at once, \(lines) a batch | \(Int(rate)) events/s, \(percent(rate / ceiling)) of raw |"
-    )
+    row("raw PostgreSQL inserts, \(writers) writers, \(lines) a transaction", "\(Int(ceiling)) events/s")
+    row("server, \(writers) runs at once, \(lines) a batch", "\(Int(rate)) events/s, \(percent(rate / ceiling)) of raw")
     load.stop()
 
     var one: [Double] = []
@@ -55,20 +54,22 @@ func measurePostgres(program: String) async throws {
             let rate = try load.ingest(logs, batches: 2..<10)
             let busy = try (busySeconds(of: "postgres") - start) / (ContinuousClock.now - clock).seconds
             if servers == 1 { one.append(rate) } else { two.append(rate) }
-            print(
-                "| \(servers) of \(share) processors each | \(Int(rate)) events/s; PostgreSQL used \(percent(busy)) of one |"
-            )
+            row(
+                "\(servers) of \(share) processors each",
+                "\(Int(rate)) events/s; PostgreSQL used \(percent(busy)) of one")
             load.stop()
         }
     }
-    print("| two servers beside one | \(percent(median(two) / median(one))) |")
+    row("two servers beside one", "\(percent(median(two) / median(one)))")
 
     for _ in 0..<2 { try load.start(program, database: uri) }
     try load.watch(watchers)
     load.stop()
-    let problems = try await store.selfCheck()
-    print("| events missing afterwards | \(problems.isEmpty ? "none" : "\(problems)") |")
-    store.close()
+    // The first store was closed when the credentials were made.
+    let checked = try PostgresStore(try PostgresAddress(uri))
+    let problems = try await checked.selfCheck()
+    row("events missing afterwards", "\(problems.isEmpty ? "none" : "\(problems)")")
+    checked.close()
 }
 
 /// Inserts the lines, a transaction for each batch, each run over a connection of its own; returns events a second.

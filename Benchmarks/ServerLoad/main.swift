@@ -131,6 +131,11 @@ func insertRaw(_ directory: URL, _ logs: [Log], round: Int, batches: Int) throws
     return Double(logs.count * batches * lines) / seconds
 }
 
+/// A row of the table, seen as soon as it is there, also through a pipe.
+func row(_ what: String, _ figure: String) {
+    FileHandle.standardOutput.write(Data("| \(what) | \(figure) |\n".utf8))
+}
+
 extension Duration {
     var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
