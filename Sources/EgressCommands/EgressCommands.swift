@@ -155,4 +155,19 @@ struct AccountLink {
         case .failure(let failure): throw Failure(.input, "\(origin): \(failure.kind.sentence)")
         }
     }
+
+    /// How long the server may take to learn of a run, which the uploader tells it, in milliseconds.
+    private static let announcement = 10_000
+
+    /// Does a request about a run that has just begun: a server that does not know of it yet is asked again.
+    func exchangeWithinRun(
+        _ request: LinkRequest, _ body: [UInt8]
+    ) throws(Failure) -> (LinkResponse, [UInt8]) {
+        let deadline = Monotonic.milliseconds + Self.announcement
+        while true {
+            let answer = try exchange(request, body)
+            guard answer.0.status == 404, Monotonic.milliseconds < deadline else { return answer }
+            usleep(250_000)
+        }
+    }
 }

@@ -162,6 +162,10 @@ internal import Testing
         #expect(ledger.contains("/pull-requests") && ledger.contains("First line") && !ledger.contains(secret))
         let body = try #require(world.standIn.pullRequestTexts.first)
         #expect(body.contains("First line") && body.contains("[REDACTED") && !body.contains(secret))
+        // Also as the first thing that a run does, when the server may not know of the run yet.
+        let first = try await world.run(
+            "'\(GitHubWorld.program.path)' pr create --title Second --repo \(address) --head work")
+        #expect(first.status == 0 && first.output.contains("/pull/2"), "\(first.output)")
         let outside = try await world.pipemason(["pr", "create", "--title", "x"])
         #expect(outside.status == 2 && outside.output.contains("within a run"))
     }

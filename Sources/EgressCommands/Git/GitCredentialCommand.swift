@@ -90,9 +90,6 @@ struct GitBrokerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A repository besides those of the working directory.", valueName: "repository"))
     var githubRepo: [String] = []
 
-    /// How long the server may take to learn of the run, which another process tells it, in milliseconds.
-    private static let announcement = 10_000
-
     func run() throws {
         // A ^C at the terminal is for the command.
         signal(SIGINT, SIG_IGN)
@@ -153,26 +150,18 @@ struct GitBrokerCommand: ParsableCommand {
 
         func mint(_ remote: GitRemote, _ operation: String) -> GitBroker.Minted? {
             let (request, body) = ControlPlane.gitToken(run, remote, operation)
-            let deadline = Monotonic.milliseconds + GitBrokerCommand.announcement
-            while true {
-                let (response, answer): (LinkResponse, [UInt8])
-                do throws(Failure) { (response, answer) = try account.exchange(request, body) } catch {
-                    tell("git uses the credentials of this machine: \(error.message)")
-                    return nil
-                }
-                if response.status == 201 { return try? ControlPlane.minted(answer) }
-                // The run is not known yet: the uploader is still on its way.
-                if response.status == 404, Monotonic.milliseconds < deadline {
-                    usleep(250_000)
-                    continue
-                }
-                let problem = ControlPlane.problem(answer)
-                // Without a connection there is nothing to say: everything is as it was.
-                if !["github-not-configured", "github-not-connected"].contains(problem.code) {
-                    tell("no token for \(remote.name): \(problem.title)")
-                }
+            let (response, answer): (LinkResponse, [UInt8])
+            do throws(Failure) { (response, answer) = try account.exchangeWithinRun(request, body) } catch {
+                tell("git uses the credentials of this machine: \(error.message)")
                 return nil
             }
+            if response.status == 201 { return try? ControlPlane.minted(answer) }
+            let problem = ControlPlane.problem(answer)
+            // Without a connection there is nothing to say: everything is as it was.
+            if !["github-not-configured", "github-not-connected"].contains(problem.code) {
+                tell("no token for \(remote.name): \(problem.title)")
+            }
+            return nil
         }
 
         func giveBack(_ grant: String) {

@@ -61,7 +61,7 @@ struct PullRequestCommand: ParsableCommand {
                 let (request, body) = ControlPlane.pullRequest(
                     run, remote.name, title: redactor.redact(title), body: redactor.redact(try text()), head: head,
                     base: base, isDraft: draft)
-                let (response, answer) = try account.exchange(request, body)
+                let (response, answer) = try account.exchangeWithinRun(request, body)
                 guard response.status == 201 else {
                     let problem = ControlPlane.problem(answer)
                     throw Failure(.input, "\(origin) does not make it: \(problem.title) (status \(response.status))")
