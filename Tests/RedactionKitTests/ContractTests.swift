@@ -264,6 +264,8 @@ struct ContractTests {
         Found(.standard, "passwd:#---- BEG<cut>IN PRIVATEKEY----"),
         Found(.standard, "tok<cut>en='#%^ key = jP<cut>ZmSdg3IbiTy8nX\\\\3aabbbaaaaaabbbabbaabbbaab"),
         Found(.patterns, "Autho<cut>rization:Bea<cut>rer $pack<cut>agist_ack_4be8e4ca9e80621639ca26a15f1d"),
+        // The first letter of a domain is cut in two.
+        Found(.standard, "l'o<cut>@\u{fc}.le"), Found(.standard, "x l'o<cut>@b\u{fc}cher.example y"),
         // The line end behind the first line of a key in base64 comes later.
         Found(.standard, "LS0t<cut>LUJFR0lOIFJTQSBQUklWQVRFIEtFWS0tLS0\r\n2"),
         // A name that opens nothing takes no other assignment along.

@@ -39,6 +39,12 @@ extension Scanner {
                 break
             }
         }
+        // A letter that is cut off may belong to the domain.
+        if !pass.isFinal, end < text.count, text[end] >= 0x80,
+            case .incomplete = element(text, at: end, isFinal: false)
+        {
+            return pass.holdFrom(start)
+        }
         // What follows decides about remotes (`git@host.example:path`): two bytes more.
         guard pass.isFinal || end + 2 <= text.count || (end < text.count && text[end] != UInt8(ascii: ":")) else {
             return pass.holdFrom(start)
