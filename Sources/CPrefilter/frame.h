@@ -46,14 +46,15 @@ typedef struct frame {
     int open_has_value;
     size_t open_value;
 
-    uint32_t place_count, begin_count, start_count, end_count, value_count;
-    /// Offsets in the chunk: of places; of beginnings of words in long runs; of long runs and of what follows them; of what may be
+    uint32_t place_count, mark_count, begin_count, start_count, end_count, value_count;
+    /// Offsets in the chunk: of places; of what may be fragments; of beginnings of words in long runs; of long runs and of what follows them; of what may be
     /// values of providers' tokens. Writers fill entries beyond the end.
-    uint16_t places[CHUNK + BLOCK], begins[CHUNK + BLOCK], starts[MOST_RUNS + BLOCK], ends[MOST_RUNS + BLOCK], values[CHUNK + BLOCK];
+    uint16_t places[CHUNK + BLOCK], marks[CHUNK + BLOCK], begins[CHUNK + BLOCK], starts[MOST_RUNS + BLOCK], ends[MOST_RUNS + BLOCK], values[CHUNK + BLOCK];
     /// The block before ended with an operator, or with what may stand between one and a value.
     uint64_t reaches;
-    pm_candidate runs[MOST_RUNS];
-    uint32_t run_count;
+    /// Candidates that are found apart from fragments, in order.
+    pm_candidate others[CHUNK + MOST_RUNS];
+    uint32_t other_count;
     uint8_t padded[BLOCK + PM_LOOKAHEAD + 1];
 } frame;
 
@@ -104,12 +105,13 @@ PM_INLINE void find_runs(frame *f, unsigned first) {
 
 /// Lists what is to be looked at.
 PM_INLINE void list(frame *f) {
-    uint32_t places = 0, begins = 0, starts = 0, ends = 0, values = 0;
+    uint32_t places = 0, marks = 0, begins = 0, starts = 0, ends = 0, values = 0;
     uint64_t hits = 0, covered_before = f->covered;
     for (unsigned k = 1; k <= f->blocks; k++) {
         const block_masks *m = &f->masks[k], *behind = &f->masks[k + 1];
         unsigned base = (k - 1) * BLOCK;
-        places = append_bits(f->places, places, m->places | m->fragments, base);
+        places = append_bits(f->places, places, m->places, base);
+        marks = append_bits(f->marks, marks, m->fragments, base);
 
         // All bytes of long runs: the ends of sixteen, and the fifteen bytes before each.
         uint64_t covered = f->sixteen[k];
@@ -147,6 +149,7 @@ PM_INLINE void list(frame *f) {
     f->covered = covered_before;
     f->has_hits = hits != 0;
     f->place_count = places;
+    f->mark_count = marks;
     f->begin_count = begins;
     f->start_count = starts;
     f->end_count = ends;
@@ -276,7 +279,8 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
 }
 
 /// Looks at a run in which something was seen, or before which something stands, and reports it if anything of it is true.
-static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t end, uint8_t flags, int has_provider, int has_context) {
+static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t end, uint8_t flags, int has_provider, uint64_t marks,
+                                                  int has_context) {
     const uint8_t *text = f->text;
     uint8_t before = start > 0 ? text[start - 1] : 0;
     if (start == f->from && start > 0 && pm_is_token(before)) {
@@ -292,10 +296,11 @@ static __attribute__((noinline)) void examine_run(frame *f, size_t start, size_t
                     flags |= PM_RUN_ANCHOR;
             }
         }
-        if (has_context && pm_ends_context(before) && f->tables->context_count && pm_screen_context(f->tables, text, start)) flags |= PM_RUN_CONTEXT;
+        if (has_context && pm_ends_context(before) && f->tables->context_count && pm_screen_context(f->tables, text, start, marks))
+            flags |= PM_RUN_CONTEXT;
         if (has_provider && pm_screen_provider(f->tables, text, start, end, f->to)) flags |= PM_RUN_PROVIDER;
     }
-    if (flags) f->runs[f->run_count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, PM_RUN, flags, 0};
+    if (flags) f->others[f->other_count++] = (pm_candidate){(uint32_t)start, (uint32_t)end, PM_RUN, flags, 0};
 }
 
 /// Whether a quote behind a bracket, or one blank behind a name or a dash, stands before the value at `start`; see
@@ -314,7 +319,7 @@ PM_INLINE int may_stand_beside(const uint8_t *text, size_t start) {
 PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position) {
     uint32_t started = 0, tried = 0;
     const int has_providers = f->tables->provider_count > 0;
-    f->run_count = 0;
+    f->other_count = 0;
     for (uint32_t i = 0; i < f->end_count; i++) {
         size_t end = f->ends[i], start = 0;
         uint8_t flags = 0;
@@ -362,7 +367,8 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
             !(marks_before(f, position, start, PLACES) >> (BLOCK - 25)))
             before &= (uint16_t)~PM_MAY_END_ESCAPE;
         if (flags || has_provider || before & (PM_MAY_END_ESCAPE | PM_MAY_END_CONTEXT) || first == f->from)
-            examine_run(f, first, position + end, flags, has_provider, first == f->from || before & PM_MAY_END_CONTEXT);
+            examine_run(f, first, position + end, flags, has_provider, first > position ? marks_before(f, position, start, FRAGMENTS) : ~0ull,
+                        first == f->from || before & PM_MAY_END_CONTEXT);
     }
     if (f->end_count > 0) f->is_open = 0;
     if (started < f->start_count) {
@@ -457,41 +463,66 @@ static __attribute__((noinline)) void look_at_fragment(const kernel_state *state
     }
 }
 
-PM_INLINE void look_at_places(const kernel_state *state, frame *f, size_t position) {
+/// Drops the marks whose first three bytes begin nothing that is looked for: most of them. Bits of other blocks than the chunk's
+/// stay. No branch depends on the text: one mark in seven stays, and which ones nobody can guess.
+PM_INLINE void sift_marks(frame *f, size_t position) {
+    const uint64_t *filter = f->tables->mark_filter;
+    const uint8_t *text = f->text + position;
+    size_t left = f->to - position;
+    uint32_t count = 0, i = 0;
+    for (; i < f->mark_count && f->marks[i] + sizeof(uint32_t) <= left; i++) {
+        uint16_t at = f->marks[i];
+        uint32_t key;
+        __builtin_memcpy(&key, text + at, sizeof key);
+        f->marks[count] = at;
+        count += (uint32_t)pm_filter_has(filter, pm_hash_three(key));
+    }
+    // The last bytes of the text.
+    for (; i < f->mark_count; i++) f->marks[count++] = f->marks[i];
+    f->mark_count = count;
+    for (unsigned k = 1; k <= f->blocks; k++) f->masks[k].fragments = 0;
+    for (i = 0; i < count; i++) f->masks[1 + f->marks[i] / BLOCK].fragments |= 1ull << (f->marks[i] % BLOCK);
+}
+
+PM_INLINE void look_at_fragments(const kernel_state *state, frame *f, size_t position) {
     const uint64_t *filter = f->tables->fragment_filter, *three = f->tables->three_fragment_filter;
-    for (uint32_t i = 0; i < f->place_count; i++) {
-        size_t offset = f->places[i], at = position + offset;
-        const block_masks *m = &f->masks[1 + offset / BLOCK];
-        uint64_t bit = 1ull << (offset % BLOCK);
-        if (m->fragments & bit) {
-            uint32_t key = 0;
-            if (__builtin_expect(at + sizeof key <= f->to, 1)) __builtin_memcpy(&key, f->text + at, sizeof key);
-            else __builtin_memcpy(&key, f->text + at, f->to - at);
-            if (pm_filter_has(filter, pm_hash_four(key)) || pm_filter_has(three, pm_hash_three(key))) look_at_fragment(state, f, at);
-        }
-        if (m->places & bit) {
-            if (f->text[at] == '@') {
-                if (pm_screen_address(f->tables, f->text, at, f->to)) emit(f, at, at + 1, PM_AT, 0, 0);
-            } else if (pm_screen_escape(f->text, at, f->to)) {
-                emit(f, at, at + 1, PM_ESCAPE, 0, f->text[at]);
-            }
-        }
+    for (uint32_t i = 0; i < f->mark_count; i++) {
+        size_t at = position + f->marks[i];
+        uint32_t key = 0;
+        if (__builtin_expect(at + sizeof key <= f->to, 1)) __builtin_memcpy(&key, f->text + at, sizeof key);
+        else __builtin_memcpy(&key, f->text + at, f->to - at);
+        if (pm_filter_has(filter, pm_hash_four(key)) || pm_filter_has(three, pm_hash_three(key))) look_at_fragment(state, f, at);
     }
 }
 
-/// Puts the runs of a chunk among the candidates from `first` on: each behind what begins before its end.
-PM_INLINE void merge_runs(frame *f, size_t first) {
-    size_t left = f->count, runs = f->run_count, to = f->count + runs;
+/// Looks at each `@` and at what may begin an escape.
+PM_INLINE void look_at_places(frame *f, size_t position) {
+    f->other_count = 0;
+    for (uint32_t i = 0; i < f->place_count; i++) {
+        size_t at = position + f->places[i];
+        uint8_t byte = f->text[at];
+        int found = byte == '@' ? pm_screen_address(f->tables, f->text, at, f->to) : pm_screen_escape(f->text, at, f->to);
+        if (!found) continue;
+        pm_candidate other = {(uint32_t)at, (uint32_t)at + 1, byte == '@' ? PM_AT : PM_ESCAPE, 0, byte == '@' ? 0 : byte};
+        f->others[f->other_count++] = other;
+    }
+}
+
+/// Puts the others among the candidates from `first` on: a run behind what begins before its end, a place behind what begins
+/// there or before.
+PM_INLINE void merge_others(frame *f, size_t first) {
+    size_t left = f->count, others = f->other_count, to = f->count + others;
     f->count = to;
-    while (runs > 0) {
-        const pm_candidate *run = &f->runs[runs - 1];
-        if (left > first && f->out[left - 1].start >= run->end) {
+    while (others > 0) {
+        const pm_candidate *other = &f->others[others - 1];
+        if (left > first && f->out[left - 1].start >= other->end) {
             f->out[--to] = f->out[--left];
         } else {
-            f->out[--to] = *run;
-            runs--;
+            f->out[--to] = *other;
+            others--;
         }
     }
+    f->other_count = 0;
 }
 
 /// Whether an operator, and what may stand between it and a value, ends before `at`.
@@ -532,16 +563,19 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
         find_runs(&f, k);
         list(&f);
         find_anchors(&f, position);
+        sift_marks(&f, position);
         size_t first = f.count;
-        look_at_places(&state, &f, position);
+        look_at_fragments(&state, &f, position);
+        look_at_places(&f, position);
+        merge_others(&f, first);
         look_at_runs(&state, &f, position);
-        merge_runs(&f, first);
+        merge_others(&f, first);
     }
     // The text ends with a chunk, and a run with both.
     if (f.is_open) {
-        f.run_count = 0;
-        examine_run(&f, f.open_start, to, f.open_flags, tables->provider_count > 0, 1);
-        merge_runs(&f, f.count);
+        f.other_count = 0;
+        examine_run(&f, f.open_start, to, f.open_flags, tables->provider_count > 0, ~0ull, 1);
+        merge_others(&f, f.count);
     }
     *next = to;
     return f.count;

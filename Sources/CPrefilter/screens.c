@@ -446,10 +446,12 @@ int pm_screen_escape(const uint8_t *text, size_t at, size_t to) {
 
 // MARK: Runs
 
-int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start) {
+int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start, uint64_t marks) {
     uint32_t fitting = tables->context_first[text[start]];
     for (size_t i = 0; i < PM_CONTEXT_POSITIONS && i < start && fitting; i++) fitting &= tables->context_before[i][text[start - 1 - i]];
-    if (fitting == 0) return 0;
+    // Where no literal is marked, only the shortest may stand.
+    uint32_t unmarked = fitting & tables->context_unmarked;
+    if (!unmarked && (!fitting || !marks)) return 0;
     size_t floor = start > 64 ? start - 64 : 0;
     for (size_t i = start; i > floor; i--) {
         if (text[i - 1] == '\n') {
@@ -457,11 +459,17 @@ int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start
             break;
         }
     }
-    for (uint32_t index = 0; index < tables->context_count; index++) {
-        if (!(fitting >> (index < 31 ? index : 31) & 1)) continue;
-        const pm_context *context = &tables->contexts[index];
-        for (size_t i = floor; i + context->length <= start; i++) {
-            if (text[i] == context->bytes[0] && memcmp(text + i, context->bytes, context->length) == 0) return 1;
+    uint64_t places = unmarked ? ~0ull : marks;
+    if (start - floor < 64) places &= ~(~0ull >> (start - floor));
+    for (; places; places &= places - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(places);
+        size_t at = start - 64 + bit;
+        uint32_t here = marks >> bit & 1 ? fitting : unmarked;
+        for (uint32_t index = 0; index < tables->context_count; index++) {
+            if (!(here >> (index < 31 ? index : 31) & 1)) continue;
+            const pm_context *context = &tables->contexts[index];
+            if (text[at] == context->bytes[0] && at + context->length <= start && memcmp(text + at, context->bytes, context->length) == 0)
+                return 1;
         }
     }
     return 0;

@@ -24,8 +24,9 @@ uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t 
 /// `escape` and `element` (Views.swift): the first byte of an escape at `at`.
 int pm_screen_escape(const uint8_t *text, size_t at, size_t to);
 
-/// `contextTokens` (Scanner.swift): whether the literal of a context stands before the run that begins at `start`.
-int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start);
+/// `contextTokens` (Scanner.swift): whether the literal of a context stands before the run that begins at `start`. Bit i of `marks` is
+/// set if the literal of a context of three bytes or more may begin at the byte i of the 64 before `start`.
+int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start, uint64_t marks);
 
 /// `providerToken` (Detectors/Contexts.swift): the run `text[start, end)`.
 int pm_screen_provider(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, size_t to);

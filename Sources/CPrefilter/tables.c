@@ -437,6 +437,7 @@ void pm_tables_finish(pm_tables *tables) {
     memset(tables->low, 0, sizeof tables->low);
     memset(tables->high, 0, sizeof tables->high);
     memset(tables->full, 0, sizeof tables->full);
+    memset(tables->mark_filter, 0, sizeof tables->mark_filter);
     bucket *buckets = calloc(BUCKETS, sizeof *buckets);
     const uint32_t word_count = sizeof hints / sizeof hints[0], capacity = tables->fragment_count + word_count + tables->context_count;
     pm_fragment *all = calloc(capacity, sizeof *all);
@@ -446,6 +447,7 @@ void pm_tables_finish(pm_tables *tables) {
         memset(tables->low, 0xff, sizeof tables->low);
         memset(tables->high, 0xff, sizeof tables->high);
         memset(tables->full, 0xff, sizeof tables->full);
+        memset(tables->mark_filter, 0xff, sizeof tables->mark_filter);
         free(buckets), free(all), free(place);
         return;
     }
@@ -482,6 +484,8 @@ void pm_tables_finish(pm_tables *tables) {
         }
     }
     for (uint32_t id = 0; id < count; id++) {
+        uint32_t hash = pm_hash(all[id].bytes[0], all[id].bytes[1], all[id].bytes[2]);
+        tables->mark_filter[hash >> 6] |= 1ull << (hash & 63);
         int set = place[id] >> 3;
         uint8_t bit = (uint8_t)(1u << (place[id] & 7));
         for (int i = 0; i < PM_POSITIONS; i++) {

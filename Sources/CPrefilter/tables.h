@@ -180,6 +180,8 @@ struct pm_tables {
     uint16_t fragment_heads[1 << PM_SLOT_BITS];
     /// Bit h is set if the first four bytes of a fragment hash to h; of fragments of three bytes, these.
     uint64_t fragment_filter[1024], three_fragment_filter[1024];
+    /// Bit h is set if the first three bytes of anything that kernels mark hash to h: a fragment, a hint, a context's literal.
+    uint64_t mark_filter[1024];
 
     pm_word *words;
     uint32_t word_count, word_capacity;
