@@ -51,7 +51,7 @@ struct Text {
 
     /// Whether the text ends within `literal`, which begins at `index`.
     func isCut(_ literal: StaticString, at index: Int) -> Bool {
-        guard index <= count, index + literal.utf8CodeUnitCount > count else { return false }
+        guard index >= 0, index <= count, index + literal.utf8CodeUnitCount > count else { return false }
         for i in index..<count where base[i] != literal.utf8Start[i - index] { return false }
         return true
     }

@@ -71,4 +71,15 @@ struct FastPathTests {
         }
         #expect(found > 100)
     }
+
+    /// Found by the fuzzers under AddressSanitizer: of a text shorter than the word, the byte before it was read.
+    @Test func `a word that would begin before the text is not cut off by its end`() {
+        let memory = Array("ab".utf8)
+        memory.withUnsafeBufferPointer { bytes in
+            let text = Text(base: bytes.baseAddress! + 1, count: 1)
+            #expect(!text.isCut("abc", at: -1))
+            #expect(text.isCut("bc", at: 0))
+            #expect(text.isCut("bc", at: 1))
+        }
+    }
 }
