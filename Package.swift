@@ -386,7 +386,7 @@ if parts != "filter" {
         .executableTarget(
             name: "pipemason-server",
             dependencies: [
-                "ServerLaunch", "ServerWeb", "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit",
+                "CPlatform", "ServerLaunch", "ServerWeb", "ServerKit", "ServerStore", "ServerStoreSQLite", "SealingKit",
                 "SealingCommands",
                 "OpenSSLEngine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

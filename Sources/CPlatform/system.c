@@ -3,6 +3,7 @@
 #include "CPlatform.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ int pm_core_count(void) {
     int count = CPU_COUNT(&set);
     return count > 0 ? count : 1;
 }
+
+void pm_allocate_apart(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 
 int pm_copy_extended_attributes(int from, int to) {
     ssize_t listed = flistxattr(from, NULL, 0);

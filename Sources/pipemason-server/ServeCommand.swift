@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CPlatform
 internal import Foundation
 internal import ServerLaunch
 internal import ServerWeb
@@ -10,7 +11,12 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: "The first start makes the key file, an organization and its owner, and prints a sign-in link.")
     @OptionGroup var options: ConfigurationOptions
 
+    /// Bytes from which on an allocation has pages of its own. Without it, what 1,000 streams keep lies scattered over what their beginnings
+    /// needed for a moment: 119 KiB a watcher rather than 25.
+    static let ownPages: Int32 = 32 << 10
+
     func run() async throws {
+        pm_allocate_apart(Self.ownPages)
         try await handlingErrors {
             let configuration = try options.configuration()
             let metrics = try Server.bootstrap(configuration)

@@ -9,6 +9,10 @@ char *const *pm_environment(void);
 // Cores that this process may run on, 1 at least.
 int pm_core_count(void);
 
+// Gives every allocation of so many bytes, or more, pages of its own, which go back when it is freed (mallopt(3), M_MMAP_THRESHOLD). For a
+// process that lives long: left to itself, glibc raises the number to whatever was freed last.
+void pm_allocate_apart(int bytes);
+
 // Copies every extended attribute (access control lists included) of one open file to another.
 // Returns 0, or the errno of the first attribute that could not be copied; the others are copied all the same.
 // A file system without extended attributes is no error.

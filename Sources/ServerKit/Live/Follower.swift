@@ -1,5 +1,5 @@
-package import ServerStore
-package import ServiceLifecycle
+internal import ServerStore
+internal import ServiceLifecycle
 
 /// Follows what other servers of the same database do: hears their notices, and looks by itself now and then at the runs that somebody
 /// here waits for, all of them in one question. Does nothing when this process is the only one.
@@ -18,7 +18,7 @@ package struct Follower: Service {
             try? await gracefulShutdown()
             return
         }
-        try? await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await store.listen { hub.take($0) } }
                 group.addTask { await poll(every: interval) }
