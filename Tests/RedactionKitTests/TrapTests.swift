@@ -35,6 +35,11 @@ struct TrapTests {
             "golang.org/x/net v0.17.0 h1:pVaXccu2ozPjCXewfr1S7xza/zcXTity9cCdXQYSjIM=",
             "resolved \"https://registry.example.net/left-pad/-/left-pad-1.3.0.tgz#5b8a3a7765dfe001261dde915589e782f8c94d1e\"",
             "checksum = \"9ae3c5b0f8d7e6a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f6071829\""),
+        // Found in generated log: the placeholder was taken for a tag, and two identifiers behind it made its content look random.
+        Trap(
+            "a placeholder before prose",
+            #"export API_KEY=<your-api-key> before running this script"},"requestID":"4c58cf3e-25df-4ccd-a8fd-b56aaefc92f0","#
+                + #""eventID":"2f8a46ff-9bc8-43c4-aec3-7fb76d142e6f","readOnly":false}"#),
         Trap(
             "image digests", "Digest: sha256:7b0c5d2f9a8e41c6b3d0f1e2a4958677c8b9d0e1f2a3b4c5d6e7f80918273645",
             "Status: Downloaded newer image for alpine:3.19",

@@ -51,6 +51,7 @@ extension Scanner {
                 range = range.lowerBound..<(range.upperBound - 1)
             }
         }
+        if isProse(text, behindElement: value, range) { return end }
         var before = name.start
         while text.at(before - 1) == UInt8(ascii: ".") { before -= 1 }
         guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start), !pass.followsPlaceholder(before)
@@ -200,6 +201,15 @@ extension Scanner {
     private func mayStart(_ text: Text, _ start: Int, _ index: Int, _ word: CompiledRules.WordTraits) -> Bool {
         let wordStart = index - word.offset
         return mayStart(text, start, wordStart, wordStart + word.length, word.strength)
+    }
+
+    /// `<your-api-key> before you start`: a placeholder and prose rather than an element and its content, since a blank stands behind
+    /// the bracket, more words follow, and no tag does in that line.
+    private func isProse(_ text: Text, behindElement value: Value, _ range: Range<Int>) -> Bool {
+        guard value.isElement, value.quote == UInt8(ascii: "<"), text.at(range.upperBound) != UInt8(ascii: "<"),
+            text.at(range.lowerBound - 1) == UInt8(ascii: " ")
+        else { return false }
+        return text.raw(range).contains(UInt8(ascii: " "))
     }
 
     /// The slow twin of `pm_find_word`, which compares words of any length; of those that `mayStart`: `auth_token` does not begin
