@@ -82,13 +82,15 @@ def binary(size):
 
 
 JSON_FORMATS = [kind for kind in FORMATS if kind.name in {"docker-json", "node-pino", "cloud-audit", "agent-jsonl"}]
+#: In one line, the identifiers of an exported journal are values of the names before them.
+LINE_FORMATS = [kind for kind in FORMATS if kind.name != "journal-export"]
 
 LOGS = {
     "benign": ("log without a secret", log(0)),
     "sparse": ("log, a secret in one line of 1,000", log(1000)),
     "dense": ("log, a secret in one line of 20", log(20)),
     "every-line": ("log, a secret in every line", log(1)),
-    "giant-line": ("log without a secret, as one line", log(0, edit=one_line)),
+    "giant-line": ("log without a secret, as one line", log(0, LINE_FORMATS, edit=one_line)),
     "json-lines": ("JSON Lines, a secret in one line of 1,000", log(1000, JSON_FORMATS)),
     "binary": ("machine code, tables and strings", binary),
 }
@@ -226,7 +228,8 @@ CONSTRUCTED = {
     "random-base64": hostile(chars(BASE64)),
     "random-base64-lines": hostile(chars(BASE64, b"\n", 76)),
     "random-hexadecimal": hostile(chars(HEX)),
-    "runs-of-15": clean(chars(BASE64, b" ", 15)),
+    # Chance writes `pwd` at the end of a run now and then, and what follows is its value.
+    "runs-of-15": hostile(chars(BASE64, b" ", 15)),
     "runs-of-16": hostile(chars(BASE64, b" ", 16)),
     # Addresses.
     "all-at": clean(repeat("@")),

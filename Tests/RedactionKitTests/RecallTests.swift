@@ -117,6 +117,12 @@ struct RecallTests {
         #expect(missed.count <= 4, "\(missed.count) of 200: \(missed.prefix(3))")
     }
 
+    /// Found by Benchmarks/compare: by chance, nearly all of its neighbouring letters are such as stand together in words.
+    @Test func `a long key is found whose letters look like those of words`() {
+        let key = "WRN13N839igRlw7h<cut>RrUaROOlimAtxI4bU033".joined
+        #expect(Self.isRedacted(Array(key.utf8)[...], in: "config 'apiKey': '\(key)', 'region': 'eu'\n"))
+    }
+
     // MARK: -
 
     private static func isRedacted(_ secret: ArraySlice<UInt8>, in text: String) -> Bool {

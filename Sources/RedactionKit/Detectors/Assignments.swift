@@ -972,9 +972,10 @@ extension Scanner {
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
             if isVersionOrIdentifier(text, range, profile) { return false }
             if Randomness.looksRandom(profile) { return true }
-            // Long strings of base64 or hexadecimal are no prose.
+            // Long strings of base64 or hexadecimal are no prose, nor are letters of both cases among many digits.
             return range.count >= 24 && profile.digits >= 3 && profile.symbols * 6 < range.count
-                && profile.commonShare < 0.75
+                && (profile.commonShare < 0.75
+                    || profile.uppers > 0 && profile.lowers > 0 && profile.digits * 4 >= range.count)
         }
     }
 
