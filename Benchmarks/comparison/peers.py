@@ -149,6 +149,7 @@ class Patterns(Redactor):
 
 class Ripgrep(Patterns):
     name, shown = "ripgrep", "ripgrep -r"
+    statuses = (0, 1)  # 1: nothing matched
 
     def command(self, path):
         return [
