@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import RedactionRules
@@ -72,6 +73,25 @@ struct RuleBlobTests {
         let isCurrent = set.blob() == RuleSet.builtin.blob()
         #expect(isCurrent, "run: swift run rulegen Rules/*.toml -o Sources/CBuiltinRules/builtin.rules")
         #expect(RuleSet.builtin == set)
+    }
+
+    @Test func `the README counts the rules that there are`() throws {
+        let readme = try String(contentsOfFile: Repository.root + "/README.md", encoding: .utf8)
+        let rules = RuleSet.builtin.rules
+        func count(_ categories: [String]) -> Int {
+            rules.count { $0.pack == nil && categories.contains($0.category.rawValue) }
+        }
+        var counted = 0
+        for line in readme.split(separator: "\n") where line.hasPrefix("| `") || line.hasPrefix("| packs") {
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard cells.count == 3, let number = Int(cells[1]) else { continue }
+            let names = cells[0].split(separator: ",").map { $0.trimmingCharacters(in: [" ", "`"]) }
+            let packs = line.hasPrefix("| packs")
+            #expect(number == (packs ? rules.count { $0.pack != nil } : count(names)), "\(line)")
+            counted += number
+        }
+        #expect(counted == rules.count)
+        #expect(readme.contains("keys of \(RuleSet.builtin.providers.count) providers"))
     }
 }
 
