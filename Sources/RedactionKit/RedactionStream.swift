@@ -49,15 +49,19 @@ public struct RedactionStream: ~Copyable {
     /// Memory of the buffer in bytes, which `Limits` bound.
     var bufferCapacity: Int { capacity }
 
+    /// Bytes of a buffer for input that may go on.
+    static let initialCapacity = 64 * 1024
+
     /// Largest piece of input that is examined at once, in bytes.
     private static let step = 256 * 1024
 
-    init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel()) {
+    /// - Parameter capacity: Bytes of the buffer, which grows when it must.
+    init(redactor: Redactor, path: String?, kernel: Int32 = pm_best_kernel(), capacity: Int = Self.initialCapacity) {
         self.redactor = redactor
         scanner = Scanner(
             rules: redactor.rules, limits: redactor.options.limits, kernel: kernel, path: path)
         placeholderBytes = redactor.options.template.bytes
-        capacity = 64 * 1024
+        self.capacity = capacity
         storage = .allocate(byteCount: capacity, alignment: 64)
         if !redactor.options.knownValues.isEmpty {
             var index = KnownValueIndex(firstRule: redactor.rules.rules.count)

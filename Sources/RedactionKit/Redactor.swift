@@ -56,11 +56,7 @@ public final class Redactor: Sendable {
 
     /// Redacts complete bytes.
     public func redact(_ bytes: [UInt8]) -> [UInt8] {
-        var stream = makeStream()
-        var sink = ArraySink()
-        bytes.withUnsafeBytes { stream.write($0, to: &sink) }
-        stream.finish(to: &sink)
-        return sink.bytes
+        complete(bytes).bytes
     }
 
     /// Redacts a complete string.
@@ -68,11 +64,17 @@ public final class Redactor: Sendable {
 
     /// Finds the secrets of complete bytes.
     public func findings(in bytes: [UInt8]) -> [Finding] {
-        var stream = makeStream()
+        complete(bytes).findings
+    }
+
+    /// A line of a log is short, and so is the buffer for it.
+    private func complete(_ bytes: [UInt8]) -> ArraySink {
+        var stream = RedactionStream(
+            redactor: self, path: nil, capacity: max(64, min(bytes.count, RedactionStream.initialCapacity)))
         var sink = ArraySink()
         bytes.withUnsafeBytes { stream.write($0, to: &sink) }
         stream.finish(to: &sink)
-        return sink.findings
+        return sink
     }
 }
 
