@@ -228,8 +228,8 @@ CONSTRUCTED = {
     "random-base64": hostile(chars(BASE64)),
     "random-base64-lines": hostile(chars(BASE64, b"\n", 76)),
     "random-hexadecimal": hostile(chars(HEX)),
-    # Chance writes `pwd` at the end of a run now and then, and what follows is its value.
-    "runs-of-15": hostile(chars(BASE64, b" ", 15)),
+    # With letters that spell no name: behind `pwd` and a blank, which chance writes too, a run would be its value.
+    "runs-of-15": clean(chars("BJQVXZbjqvxz0123456789+/", b" ", 15)),
     "runs-of-16": hostile(chars(BASE64, b" ", 16)),
     # Addresses.
     "all-at": clean(repeat("@")),
