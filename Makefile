@@ -82,7 +82,7 @@ peers: ## install the other implementations that the toolkit is tested against
 
 .PHONY: server
 server: deps ## build the control plane in release mode
-	$(SWIFT) build -c release --static-swift-stdlib --product pipemason-server
+	$(SWIFT) build -c release --product pipemason-server
 
 .PHONY: test-pages
 test-pages: server peers ## look at every page in headless Chromium
@@ -134,7 +134,7 @@ bench-server: server ## measure ingest beside raw inserts, and 1,000 watchers
 
 .PHONY: bench-postgres
 bench-postgres: server peers ## measure ingest on PostgreSQL beside raw inserts, and two servers beside one (root)
-	$(SWIFT) build -c release --static-swift-stdlib --product server-load
+	$(SWIFT) build -c release --product server-load
 	.build/release/server-load $(server) postgres
 
 .PHONY: test-scale

@@ -16,7 +16,10 @@ func linkedStatically(_ option: String) -> [LinkerSetting] {
     if Context.environment["PIPEMASON_SLOW_TESTS"] != nil { return [] }
     return [
         .unsafeFlags(
-            [option, "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization"],
+            [
+                option, "-l_FoundationCShims", "-l_FoundationCollections", "-lCoreFoundation", "-l_FoundationICU",
+                "-lswiftSynchronization",
+            ],
             .when(platforms: [.linux], configuration: .release))
     ]
 }
@@ -391,7 +394,7 @@ if parts != "filter" {
                 "OpenSSLEngine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: lending),
+            swiftSettings: lending, linkerSettings: linkedStatically("-static-stdlib")),
 
         // One suite for every store; a library, so that each store's tests can call it.
         .target(
@@ -427,7 +430,8 @@ if parts != "filter" {
                 "ServerStorePostgres", "PostgresTestSupport", "CPostgres",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            path: "Benchmarks/ServerLoad", swiftSettings: lending),
+            path: "Benchmarks/ServerLoad", swiftSettings: lending,
+            linkerSettings: linkedStatically("-static-stdlib")),
         // A GitHub for tests, and a program of it to try things with.
         .target(
             name: "GitHubStandIn",

@@ -138,10 +138,10 @@ final class Load {
         precondition(delays.count == count * log.lines.count, "\(delays.count) arrivals")
         withExtendedLifetime(stalled) {}
         delays.sort()
-        print("| event to \(count) watchers, p50 | \(milliseconds(delays[delays.count / 2])) |")
-        print("| the same, p99 | \(milliseconds(delays[delays.count * 99 / 100])) |")
-        print("| the same, the last of all | \(milliseconds(delays[delays.count - 1])) |")
-        print("| memory of a watcher | \((each * 10).rounded() / 10) KiB |")
+        row("event to \(count) watchers, p50", milliseconds(delays[delays.count / 2]))
+        row("the same, p99", milliseconds(delays[delays.count * 99 / 100]))
+        row("the same, the last of all", milliseconds(delays[delays.count - 1]))
+        row("memory of a watcher", "\((each * 10).rounded() / 10) KiB")
     }
 
     /// When each of the watchers got something, in seconds since `start`.

@@ -38,7 +38,7 @@ func measurePostgres(program: String) async throws {
     }
     let (ceiling, rate) = (median(raw), median(served))
     row("raw PostgreSQL inserts, \(writers) writers, \(lines) a transaction", "\(Int(ceiling)) events/s")
-    row("server, \(writers) runs at once, \(lines) a batch", "\(Int(rate)) events/s, \(percent(rate / ceiling)) of raw")
+    row("server, \(writers) runs at once, \(lines) a batch", "\(Int(rate)) events/s, \(ratio(rate, ceiling)) of raw")
     load.stop()
 
     var one: [Double] = []
@@ -56,11 +56,11 @@ func measurePostgres(program: String) async throws {
             if servers == 1 { one.append(rate) } else { two.append(rate) }
             row(
                 "\(servers) of \(share) processors each",
-                "\(Int(rate)) events/s; PostgreSQL used \(percent(busy)) of one")
+                "\(Int(rate)) events/s; PostgreSQL used \(ratio(busy, 1)) of one")
             load.stop()
         }
     }
-    row("two servers beside one", "\(percent(median(two) / median(one)))")
+    row("two servers beside one", "\(ratio(median(two), median(one)))")
 
     for _ in 0..<2 { try load.start(program, database: uri) }
     try load.watch(watchers)

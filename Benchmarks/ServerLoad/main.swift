@@ -29,7 +29,8 @@ func main() async throws {
     defer { try? FileManager.default.removeItem(at: directory) }
     let (tokens, cookies) = try await makeCredentials(directory, count: runs + 1)
     let logs = try (0..<runs).map { _ in try Log(count: batches * lines) }
-    print("| what | figure |\n|---|---|")
+    row("what", "figure")
+    row("---", "---")
     var raw: [Double] = []
     var served: [Double] = []
     let load = Load(directory: directory, tokens: tokens, cookies: cookies)
@@ -41,14 +42,13 @@ func main() async throws {
         served.append(try load.ingest(logs, batches: round * third..<(round + 1) * third))
     }
     let (ceiling, rate) = (median(raw), median(served))
-    print("| raw SQLite inserts, WAL, FULL, \(lines) a transaction | \(Int(ceiling)) events/s |")
-    print(
-        "| server, \(runs) runs at once, \(lines) a batch | \(Int(rate)) events/s, \(percent(rate / ceiling)) of raw |")
+    row("raw SQLite inserts, WAL, FULL, \(lines) a transaction", "\(Int(ceiling)) events/s")
+    row("server, \(runs) runs at once, \(lines) a batch", "\(Int(rate)) events/s, \(ratio(rate, ceiling)) of raw")
     try load.watch(watchers)
     load.stop()
     let store = try DataDirectory(path: directory.path).open()
     let problems = try await store.selfCheck()
-    print("| events missing afterwards | \(problems.isEmpty ? "none" : "\(problems)") |")
+    row("events missing afterwards", problems.isEmpty ? "none" : "\(problems)")
     try store.close()
 }
 
@@ -142,4 +142,4 @@ extension Duration {
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
-func percent(_ value: Double) -> String { "\((value * 100).rounded() / 100)×" }
+func ratio(_ part: Double, _ whole: Double) -> String { "\((part / whole * 100).rounded() / 100)×" }

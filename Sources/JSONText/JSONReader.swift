@@ -43,10 +43,10 @@ package struct JSONReader<Failure: JSONFailure> {
     ) throws(Failure) {
         try expect(UInt8(ascii: "{"), in: bytes)
         guard !take(UInt8(ascii: "}"), in: bytes) else { return }
-        var names: Set<String> = []
+        var names = MemberNames()
         repeat {
             let name = try string(bytes)
-            guard names.insert(name).inserted else { throw error() }
+            guard names.insert(name) else { throw error() }
             try expect(UInt8(ascii: ":"), in: bytes)
             try body(&self, name)
         } while take(UInt8(ascii: ","), in: bytes)
@@ -63,9 +63,12 @@ package struct JSONReader<Failure: JSONFailure> {
         try expect(UInt8(ascii: "]"), in: bytes)
     }
 
-    /// Reads a string without escapes and returns where its contents are.
-    package mutating func plainString(_ bytes: Span<UInt8>) throws(Failure) -> Range<Int> {
+    /// Reads a string without escapes that begins with `prefix`, and returns where the rest of its contents is.
+    package mutating func plainString(
+        _ bytes: Span<UInt8>, after prefix: StaticString = ""
+    ) throws(Failure) -> Range<Int> {
         try expect(UInt8(ascii: "\""), in: bytes)
+        guard takeExactly(prefix, in: bytes) else { throw error() }
         let start = offset
         skipPlain(bytes)
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error() }
@@ -75,6 +78,14 @@ package struct JSONReader<Failure: JSONFailure> {
 
     /// Reads a string. Its bytes must be UTF-8.
     package mutating func string(_ bytes: Span<UInt8>) throws(Failure) -> String {
+        let start = offset
+        // Most strings hold no escape, and need no copy to undo them.
+        if let range = try? plainString(bytes) {
+            let text = bytes.extracting(range).withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) }
+            guard let text else { throw error() }
+            return text
+        }
+        offset = start
         guard let text = String(validating: try stringBytes(bytes), as: UTF8.self) else { throw error() }
         return text
     }
@@ -239,6 +250,25 @@ package struct JSONReader<Failure: JSONFailure> {
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
     package func error() -> Failure { Failure(jsonOffset: offset) }
+}
+
+/// The names of an object's members that were read. Most objects have few, which are found faster without hashing.
+private struct MemberNames {
+    private var few: [String] = []
+    private var many: Set<String> = []
+
+    private static let fewest = 8
+
+    /// Whether it is new.
+    mutating func insert(_ name: String) -> Bool {
+        if few.count < Self.fewest {
+            guard !few.contains(name) else { return false }
+            few.append(name)
+            return true
+        }
+        if many.isEmpty { many.formUnion(few) }
+        return many.insert(name).inserted
+    }
 }
 
 /// An error that a `JSONReader` can throw.

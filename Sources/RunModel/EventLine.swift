@@ -37,10 +37,7 @@ package struct EventLine: Sendable, Equatable {
         let (event, previous) = try reader.read(bytes)
         let content = bytes.extracting(0..<reader.offset)
         hash = ChainHash(after: previous, content)
-        let expected = Array(Self.ending(hash).utf8)
-        guard bytes.count == content.count + expected.count,
-            expected.indices.allSatisfy({ bytes[content.count + $0] == expected[$0] })
-        else { throw EventLineError(.wrongHash, "hash") }
+        guard reader.takesEnding(hash, bytes) else { throw EventLineError(.wrongHash, "hash") }
         self.event = event
         self.previous = previous
         self.bytes = bytes.withUnsafeBufferPointer { Array($0) }
@@ -94,12 +91,16 @@ private struct EnvelopeReader {
         try member("{\"v\":", "v", bytes)
         guard try reader.integer(bytes) == EventLine.version else { throw EventLineError(.unknownVersion, "v") }
         try member(",\"run\":", "run", bytes)
-        guard let run = RunID(try reader.string(bytes)) else { throw EventLineError(.badField, "run") }
+        guard let run = RunID(bytes.extracting(try reader.plainString(bytes))) else {
+            throw EventLineError(.badField, "run")
+        }
         try member(",\"seq\":", "seq", bytes)
         let sequence = try reader.integer(bytes)
         guard sequence > 0 else { throw EventLineError(.badField, "seq") }
         try member(",\"ts\":", "ts", bytes)
-        guard let time = Timestamp(try reader.string(bytes)) else { throw EventLineError(.badField, "ts") }
+        guard let time = Timestamp(bytes.extracting(try reader.plainString(bytes))) else {
+            throw EventLineError(.badField, "ts")
+        }
         try member(",\"mono\":", "mono", bytes)
         let monotonic = try reader.integer(bytes)
         guard monotonic >= 0 else { throw EventLineError(.badField, "mono") }
@@ -122,8 +123,7 @@ private struct EnvelopeReader {
         try member(",\"data\":", "data", bytes)
         let body = try RunEvent.Body(type: type, &reader, bytes)
         try member(",\"scrub\":{\"rules\":", "rules", bytes)
-        let digest = try reader.string(bytes)
-        guard digest.hasPrefix("sha256:"), let rules = ChainHash(String(digest.dropFirst(7))) else {
+        guard let rules = ChainHash(digits: bytes.extracting(try reader.plainString(bytes, after: "sha256:"))) else {
             throw EventLineError(.badField, "rules")
         }
         try member(",\"hits\":", "hits", bytes)
@@ -131,11 +131,21 @@ private struct EnvelopeReader {
         try reader.object(bytes) { (reader, name) throws(EventLineError) in hits[name] = try reader.integer(bytes) }
         try EventLine.checkHits(hits)
         try member("},\"prev\":", "prev", bytes)
-        guard let previous = ChainHash(try reader.string(bytes)) else { throw EventLineError(.badField, "prev") }
+        guard let previous = ChainHash(digits: bytes.extracting(try reader.plainString(bytes))) else {
+            throw EventLineError(.badField, "prev")
+        }
         let event = RunEvent(
             run: run, sequence: sequence, time: time, monotonic: monotonic, phase: phase, iteration: iteration,
             body: body, scrub: ScrubStamp(rules: rules, hits: hits))
         return (event, previous)
+    }
+
+    /// Whether exactly `EventLine.ending` of this hash follows.
+    mutating func takesEnding(_ hash: ChainHash, _ bytes: Span<UInt8>) -> Bool {
+        let end = bytes.count
+        return reader.takeExactly(",\"hash\":\"", in: bytes) && reader.offset + 2 * ChainHash.size + 2 == end
+            && ChainHash(lineEnd: bytes) == hash && bytes[end - 2] == UInt8(ascii: "\"")
+            && bytes[end - 1] == UInt8(ascii: "}")
     }
 
     /// Consumes exactly `text`.

@@ -20,9 +20,16 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Reads 64 hexadecimal digits in small letters; anything else is nil.
-    package init?(_ text: String) {
-        guard text.utf8.count == 2 * Self.size, let bytes = Hex.decode(text), Hex.encode(bytes.span) == text else {
-            return nil
+    package init?(_ text: String) { self.init(digits: Array(text.utf8).span) }
+
+    /// The same from bytes.
+    package init?(digits: Span<UInt8>) {
+        guard digits.count == 2 * Self.size else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Self.size)
+        for index in bytes.indices {
+            guard let high = Hex.lowercaseValue(digits[2 * index]), let low = Hex.lowercaseValue(digits[2 * index + 1])
+            else { return nil }
+            bytes[index] = high << 4 | low
         }
         self.bytes = bytes
     }
@@ -30,8 +37,7 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
     /// The hash at the end of a line that has been checked, without its line feed: `"hash":"…"}`.
     package init?(lineEnd line: Span<UInt8>) {
         guard line.count > 66 else { return nil }
-        let digits = (line.count - 66..<line.count - 2).map { line[$0] }
-        self.init(String(decoding: digits, as: UTF8.self))
+        self.init(digits: line.extracting(line.count - 66..<line.count - 2))
     }
 
     /// The digest of some bytes.

@@ -20,19 +20,20 @@ package struct RunID: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// Reads the canonical form: 36 characters, small letters, version 7, the RFC's variant. Anything else is nil.
-    package init?(_ text: String) {
-        let characters = Array(text.utf8)
-        guard characters.count == 36 else { return nil }
+    package init?(_ text: String) { self.init(Array(text.utf8).span) }
+
+    /// The same from bytes.
+    package init?(_ text: Span<UInt8>) {
+        guard text.count == 36 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
         var digits = 0
-        for (index, character) in characters.enumerated() {
-            if [8, 13, 18, 23].contains(index) {
-                guard character == UInt8(ascii: "-") else { return nil }
+        for index in text.indices {
+            if index == 8 || index == 13 || index == 18 || index == 23 {
+                guard text[index] == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains(character), let digit = Hex.value(character)
-            else { return nil }
+            guard let digit = Hex.lowercaseValue(text[index]) else { return nil }
             if digits < 16 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
             digits += 1
         }
@@ -45,10 +46,19 @@ package struct RunID: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var time: Timestamp { Timestamp(microseconds: Int(high >> 16) * 1000) }
 
     package var description: String {
-        let bytes = [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * $0)) } }
-        let digits = Array(Hex.encode(bytes.span).utf8)
-        let groups = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
-        return groups.map { String(decoding: digits[$0], as: UTF8.self) }.joined(separator: "-")
+        String(unsafeUninitializedCapacity: 36) { text in
+            var digit = 0
+            for index in 0..<36 {
+                if index == 8 || index == 13 || index == 18 || index == 23 {
+                    text[index] = UInt8(ascii: "-")
+                    continue
+                }
+                let half = digit < 16 ? high : low
+                text[index] = Hex.digit(UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (digit & 15))) & 15)
+                digit += 1
+            }
+            return 36
+        }
     }
 
     package static func < (left: RunID, right: RunID) -> Bool {

@@ -14,25 +14,25 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     }
 
     /// Reads `2026-01-31T12:34:56.123456Z` (RFC 3339 with exactly six digits of a second's fraction), or nil.
-    package init?(_ text: String) {
-        let characters = Array(text.utf8)
-        let pattern = Array("0000-00-00T00:00:00.000000Z".utf8)
-        guard characters.count == pattern.count else { return nil }
-        var fields = [0]
-        for (character, expected) in zip(characters, pattern) {
-            if expected == UInt8(ascii: "0") {
-                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character) else { return nil }
-                fields[fields.count - 1] = fields[fields.count - 1] * 10 + Int(character - UInt8(ascii: "0"))
-            } else {
-                guard character == expected else { return nil }
-                fields.append(0)
+    package init?(_ text: String) { self.init(Array(text.utf8).span) }
+
+    /// The same from bytes.
+    package init?(_ text: Span<UInt8>) {
+        let pattern: StaticString = "0000-00-00T00:00:00.000000Z"
+        guard text.count == pattern.utf8CodeUnitCount else { return nil }
+        for index in text.indices {
+            // A static string is constant memory of that length.
+            let expected = pattern.utf8Start[index]
+            guard expected == UInt8(ascii: "0") ? text[index] &- expected < 10 : text[index] == expected else {
+                return nil
             }
         }
-        let days = Self.days(fields[0], fields[1], fields[2])
-        guard fields[3] < 24, fields[4] < 60, fields[5] < 60, Self.date(days) == (fields[0], fields[1], fields[2])
-        else { return nil }
-        microseconds =
-            days * Self.day + (fields[3] * 3600 + fields[4] * 60 + fields[5]) * Self.second + fields[6]
+        func number(_ range: Range<Int>) -> Int { range.reduce(0) { $0 * 10 + Int(text[$1] & 15) } }
+        let (year, month, day) = (number(0..<4), number(5..<7), number(8..<10))
+        let (hour, minute, second) = (number(11..<13), number(14..<16), number(17..<19))
+        let days = Self.days(year, month, day)
+        guard hour < 24, minute < 60, second < 60, Self.date(days) == (year, month, day) else { return nil }
+        microseconds = days * Self.day + (hour * 3600 + minute * 60 + second) * Self.second + number(20..<26)
     }
 
     package var description: String {

@@ -2,14 +2,18 @@
 public enum Hex {
     /// Returns two digits for each byte. Not for secrets: the result is a `String`.
     public static func encode(_ bytes: Span<UInt8>) -> String {
-        let digits: StaticString = "0123456789abcdef"
-        return String(unsafeUninitializedCapacity: bytes.count * 2) { target in
+        String(unsafeUninitializedCapacity: bytes.count * 2) { target in
             for index in bytes.indices {
-                target[2 * index] = digits.utf8Start[Int(bytes[index] >> 4)]
-                target[2 * index + 1] = digits.utf8Start[Int(bytes[index] & 15)]
+                target[2 * index] = digit(bytes[index] >> 4)
+                target[2 * index + 1] = digit(bytes[index] & 15)
             }
             return bytes.count * 2
         }
+    }
+
+    /// The digit of a value below 16.
+    public static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
     }
 
     /// Appends the bytes that `text` stands for to `output`; accepts both cases.
@@ -36,10 +40,14 @@ public enum Hex {
 
     /// The value of a digit of either case, or nil.
     public static func value(_ digit: UInt8) -> UInt8? {
+        lowercaseValue((UInt8(ascii: "A")...UInt8(ascii: "F")).contains(digit) ? digit | 0x20 : digit)
+    }
+
+    /// The value of a digit, or nil; capital letters are none.
+    public static func lowercaseValue(_ digit: UInt8) -> UInt8? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
         default: nil
         }
     }

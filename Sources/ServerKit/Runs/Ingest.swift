@@ -98,8 +98,9 @@ struct Batch {
         }
         var events: [IncomingEvent] = []
         events.reserveCapacity(lines.count)
+        let run = RunModel.RunID(run.description)
         for (index, content) in lines.enumerated() {
-            let line = try Self.parse(Array(content), number: index + 1)
+            let line = try Self.parse(content, number: index + 1)
             try Self.check(line, run: run, first: first, after: events.last, number: index + 1)
             texts.add(line.event)
             events.append(IncomingEvent(line))
@@ -110,7 +111,7 @@ struct Batch {
     /// - Throws: `unscrubbed-content` for the first secret.
     func requireScrubbed(_ scrubber: ArrivalScrubber) throws(Problem) { try texts.requireScrubbed(scrubber) }
 
-    private static func parse(_ bytes: [UInt8], number: Int) throws(Problem) -> EventLine {
+    private static func parse(_ bytes: ArraySlice<UInt8>, number: Int) throws(Problem) -> EventLine {
         do throws(EventLineError) {
             return try EventLine(parsing: bytes.span)
         } catch {
@@ -119,9 +120,9 @@ struct Batch {
     }
 
     private static func check(
-        _ line: EventLine, run: RunID, first: Int?, after previous: IncomingEvent?, number: Int
+        _ line: EventLine, run: RunModel.RunID?, first: Int?, after previous: IncomingEvent?, number: Int
     ) throws(Problem) {
-        guard line.event.run.description == run.description else {
+        guard line.event.run == run else {
             throw .malformedEvent(EventLineError(.badField, "run"), line: number)
         }
         guard let previous else {
