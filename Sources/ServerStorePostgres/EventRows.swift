@@ -31,19 +31,30 @@ extension PostgresStore {
         if case .runner = scope.actor {
             guard try await self.run(scope, run) != nil else { return [] }
         }
-        // The sum up to the row before decides, so that the first is there however large it is.
-        return try await query(
+        // The sum up to the block before decides, so that the first is there however large it is; of the first, all but one event may
+        // be before what is asked for.
+        let blocks = try await query(
             "events", .scope(scope),
             """
-            SELECT seq, line FROM (
-                SELECT seq, line, sum(length(line)) OVER (ORDER BY seq)::bigint AS total,
-                    row_number() OVER (ORDER BY seq) AS number
+            SELECT first_seq, last_seq, content FROM (
+                SELECT first_seq, last_seq, content,
+                    sum(length(content)) OVER (ORDER BY last_seq)::bigint - length(content) AS before
                 FROM (
-                    SELECT seq, line FROM events WHERE org_id = $1 AND run_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+                    SELECT first_seq, last_seq, content FROM event_blocks
+                    WHERE org_id = $1 AND run_id = $2 AND last_seq > $3 ORDER BY last_seq LIMIT $4
                 ) AS page
-            ) AS counted WHERE total <= $5 OR number = 1 ORDER BY seq
-            """, [scope.organization, run, after, limit, bytes]
-        ) { StoredEvent(sequence: try $0.value("seq"), line: try $0.blob("line")) }
+            ) AS counted WHERE before < $5 ORDER BY last_seq
+            """, [scope.organization, run, after, limit, min(bytes, .max - EventBlock.limit) + EventBlock.limit]
+        ) { try EventBlock($0) }
+        var page = EventPage(after: after, limit: limit, bytes: bytes)
+        for block in blocks { guard try page.add(block) else { break } }
+        return page.events
+    }
+}
+
+extension EventBlock {
+    fileprivate init(_ row: Row) throws {
+        self.init(first: try row.value("first_seq"), last: try row.value("last_seq"), content: try row.blob("content"))
     }
 }
 
@@ -68,27 +79,32 @@ extension Connection {
         }
         run.chain = ChainHead(next: last.sequence + 1, hash: last.hash)
         run.updated = now
-        guard let stored = try single(place, .scope(scope), Self.appendStatement, run.values(scope, before, new)).first
+        let blocks = EventBlock.pack(new.map { StoredEvent(sequence: $0.sequence, line: $0.line) })
+        guard
+            let stored = try single(place, .scope(scope), Self.appendStatement, run.values(scope, before, blocks)).first
         else { return nil }
         run.cancelRequested = try stored.optional("cancel_requested")
-        guard try stored.value("added", as: Int.self) == new.count else {
+        guard try stored.value("added", as: Int.self) == blocks.count else {
             throw StoreError(.damaged, "events: not all were added")
         }
         return .accepted(run, added: new.count)
     }
 
-    /// The number of the first event that is stored with another hash.
+    /// The number of the first event that is stored otherwise.
     private func firstDifference(
         _ known: ArraySlice<IncomingEvent>, _ scope: Scope, _ run: RunID
     ) throws -> Int64? {
         guard let first = known.first, let last = known.last else { return nil }
-        let stored = try single(
+        let blocks = try single(
             "events", .scope(scope),
-            "SELECT hash FROM events WHERE org_id = $1 AND run_id = $2 AND seq BETWEEN $3 AND $4 ORDER BY seq",
-            [scope.organization, run, first.sequence, last.sequence]
-        ).map { try $0.blob("hash") }
-        guard stored.count == known.count else { throw StoreError(.damaged, "events: some are missing") }
-        return zip(known, stored).first { $0.hash != $1 }?.0.sequence
+            """
+            SELECT first_seq, last_seq, content FROM event_blocks
+            WHERE org_id = $1 AND run_id = $2 AND last_seq >= $3 AND first_seq <= $4 ORDER BY last_seq
+            """, [scope.organization, run, first.sequence, last.sequence]
+        ).map { try EventBlock($0) }
+        var page = EventPage(after: first.sequence - 1, limit: known.count, bytes: .max)
+        for block in blocks { guard try page.add(block) else { break } }
+        return try known.firstDifference(to: page.events)
     }
 
     /// The run moves on only from where it was read, so of two batches for the same place one is stored. Rows come as arrays:
@@ -100,9 +116,9 @@ extension Connection {
                 event_bytes = $17
             WHERE org_id = $1 AND run_id = $2 AND next_seq = $3 AND head = $4 RETURNING cancel_requested
         ), added AS (
-            INSERT INTO events (org_id, run_id, seq, hash, line)
-            SELECT $1, $2, new.seq, new.hash, new.line
-            FROM moved, unnest($18, $19, $20) AS new(seq, hash, line) RETURNING 1
+            INSERT INTO event_blocks (org_id, run_id, first_seq, last_seq, content)
+            SELECT $1, $2, new.first_seq, new.last_seq, new.content
+            FROM moved, unnest($18, $19, $20) AS new(first_seq, last_seq, content) RETURNING 1
         )
         SELECT cancel_requested, (SELECT count(*) FROM added) AS added FROM moved
         """
@@ -111,14 +127,14 @@ extension Connection {
 extension Run {
     /// The values of `appendStatement`.
     fileprivate func values(
-        _ scope: Scope, _ before: ChainHead, _ new: ArraySlice<IncomingEvent>
+        _ scope: Scope, _ before: ChainHead, _ blocks: [EventBlock]
     ) -> [any PostgresValue] {
         [
             scope.organization, id, before.next, Bytes(before.hash), summary.status,
             summary.phase.map { Bytes(Array($0.utf8)) }, summary.iteration, summary.exitCode, summary.ended,
             summary.inputTokens, summary.outputTokens, Costs.text(summary.costs), summary.redactions, chain.next,
-            Bytes(chain.hash), updated, eventBytes, Integers(new.map(\.sequence)), ByteArrays(new.map(\.hash)),
-            ByteArrays(new.map(\.line)),
+            Bytes(chain.hash), updated, eventBytes, Integers(blocks.map(\.first)), Integers(blocks.map(\.last)),
+            ByteArrays(blocks.map(\.content)),
         ]
     }
 }

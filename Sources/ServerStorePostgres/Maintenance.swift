@@ -74,11 +74,12 @@ extension PostgresStore {
             let part = try await query(
                 "check", Visibility(organization: organization),
                 """
-                SELECT runs.run_id, next_seq, count(seq) AS found, coalesce(max(seq), 0) AS last_seq
+                SELECT runs.run_id, next_seq, coalesce(sum(last_seq - first_seq + 1), 0)::bigint AS found,
+                    coalesce(max(last_seq), 0) AS last_seq
                 FROM (
                     SELECT org_id, run_id, next_seq FROM runs WHERE org_id = $1 AND ($2 IS NULL OR run_id > $2)
                     ORDER BY run_id LIMIT 100
-                ) AS runs LEFT JOIN events USING (org_id, run_id)
+                ) AS runs LEFT JOIN event_blocks USING (org_id, run_id)
                 GROUP BY runs.run_id, next_seq ORDER BY runs.run_id
                 """, [organization, last]
             ) { row in

@@ -75,7 +75,7 @@ extension PostgresStore {
             // In parts, so that no statement takes as long as a statement may.
             for first in stride(from: Int64(1), to: run.chain.next, by: Self.deletion) {
                 try transaction.execute(
-                    "DELETE FROM events WHERE org_id = $1 AND run_id = $2 AND seq >= $3 AND seq < $4",
+                    "DELETE FROM event_blocks WHERE org_id = $1 AND run_id = $2 AND last_seq >= $3 AND last_seq < $4",
                     [scope.organization, id, first, first + Int64(Self.deletion)])
             }
             try transaction.execute(

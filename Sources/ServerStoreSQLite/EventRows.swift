@@ -21,23 +21,28 @@ extension SQLiteStore {
             if case .runner = scope.actor {
                 guard try database.visibleRun(scope, run) != nil else { return [] }
             }
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT seq, line FROM events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT ?
-                    """)
-            let rows = try Row.fetchCursor(statement, arguments: [scope.organization, run, after, limit])
-            var events: [StoredEvent] = []
-            var total = 0
-            while let row = try rows.next() {
-                let line: [UInt8] = try row.withUnsafeData(atIndex: 1) { data in
-                    guard let data else { throw StoreError(.damaged, "column line") }
-                    return Array(data)
-                }
-                total += line.count
-                if total > bytes, !events.isEmpty { break }
-                events.append(StoredEvent(sequence: row[0], line: line))
-            }
-            return events
+            var page = EventPage(after: after, limit: limit, bytes: bytes)
+            let blocks = try database.eventBlocks(scope.organization, run, after: after)
+            while let block = try blocks.next(), try page.add(block) {}
+            return page.events
+        }
+    }
+}
+
+extension Database {
+    /// The blocks of a run that end behind an event, in order.
+    fileprivate func eventBlocks(
+        _ organization: OrganizationID, _ run: RunID, after: Int64
+    ) throws -> some Cursor<EventBlock> {
+        let statement = try cachedStatement(
+            sql: """
+                SELECT first_seq, last_seq, content FROM event_blocks WHERE org_id = ? AND run_id = ? AND last_seq > ?
+                ORDER BY last_seq
+                """)
+        return try Row.fetchCursor(statement, arguments: [organization, run, after]).map { row in
+            let content = try row.withUnsafeData(atIndex: 2) { $0.map { Array($0) } }
+            guard let content else { throw StoreError(.damaged, "column content") }
+            return EventBlock(first: row[0], last: row[1], content: content)
         }
     }
 }
@@ -60,8 +65,10 @@ struct EventBatch: Sendable {
         let new = events[known.endIndex...]
         guard let next = new.first, let last = new.last else { return .accepted(run, added: 0) }
         guard next.previous == run.chain.hash else { return .fork(at: next.sequence, run.chain) }
+        for block in EventBlock.pack(new.map { StoredEvent(sequence: $0.sequence, line: $0.line) }) {
+            try insert(block, in: database)
+        }
         for event in new {
-            try insert(event, in: database)
             run.summary.apply(event.effect)
             run.eventBytes += Int64(event.line.count)
         }
@@ -71,19 +78,18 @@ struct EventBatch: Sendable {
         return .accepted(run, added: new.count)
     }
 
-    /// The number of the first event that is stored with another hash.
+    /// The number of the first event that is stored otherwise.
     private func firstDifference(_ known: ArraySlice<IncomingEvent>, in database: Database) throws -> Int64? {
-        guard let first = known.first, let last = known.last else { return nil }
-        let statement = try database.cachedStatement(
-            sql: "SELECT hash FROM events WHERE org_id = ? AND run_id = ? AND seq BETWEEN ? AND ? ORDER BY seq")
-        let stored = try Data.fetchAll(statement, arguments: [organization, run, first.sequence, last.sequence])
-        guard stored.count == known.count else { throw StoreError(.damaged, "events: some are missing") }
-        return zip(known, stored).first { !$0.hash.elementsEqual($1) }?.0.sequence
+        guard let first = known.first else { return nil }
+        var page = EventPage(after: first.sequence - 1, limit: known.count, bytes: .max)
+        let blocks = try database.eventBlocks(organization, run, after: first.sequence - 1)
+        while let block = try blocks.next(), try page.add(block) {}
+        return try known.firstDifference(to: page.events)
     }
 
-    private func insert(_ event: IncomingEvent, in database: Database) throws {
+    private func insert(_ block: EventBlock, in database: Database) throws {
         let statement = try database.cachedStatement(
-            sql: "INSERT INTO events (org_id, run_id, seq, hash, line) VALUES (?, ?, ?, ?, ?)")
-        try statement.execute(arguments: [organization, run, event.sequence, Data(event.hash), Data(event.line)])
+            sql: "INSERT INTO event_blocks (org_id, run_id, first_seq, last_seq, content) VALUES (?, ?, ?, ?, ?)")
+        try statement.execute(arguments: [organization, run, block.first, block.last, Data(block.content)])
     }
 }

@@ -51,8 +51,9 @@ extension SQLiteStore {
             let uneven = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT runs.run_id, next_seq, count(seq) AS count, coalesce(max(seq), 0) AS last
-                    FROM runs LEFT JOIN events USING (org_id, run_id) GROUP BY org_id, run_id
+                    SELECT runs.run_id, next_seq, coalesce(sum(last_seq - first_seq + 1), 0) AS count,
+                        coalesce(max(last_seq), 0) AS last
+                    FROM runs LEFT JOIN event_blocks USING (org_id, run_id) GROUP BY org_id, run_id
                     HAVING count <> next_seq - 1 OR last <> next_seq - 1
                     """)
             for row in uneven {

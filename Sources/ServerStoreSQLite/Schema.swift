@@ -1,4 +1,6 @@
+internal import Foundation
 internal import GRDB
+internal import ServerStore
 
 /// The tables. Each that holds an organization's rows has `org_id` as the first column of its primary key and of every
 /// foreign key, so a row can refer to nothing of another organization.
@@ -9,7 +11,39 @@ enum Schema {
         migrator.registerMigration("passkeys") { database in try database.execute(sql: passkeys) }
         migrator.registerMigration("runner-keys") { database in try database.execute(sql: runnerKeys) }
         migrator.registerMigration("github") { database in try database.execute(sql: github) }
+        migrator.registerMigration("event-blocks") { database in
+            try database.execute(sql: eventBlocks)
+            try moveEvents(in: database)
+        }
         return migrator
+    }
+
+    /// Events by the batch (`EventBlock`). With a rowid, so that what is added comes at the end of the table, whatever its run.
+    private static let eventBlocks = """
+        CREATE TABLE event_blocks (
+            org_id BLOB NOT NULL,
+            run_id BLOB NOT NULL,
+            last_seq INTEGER NOT NULL,
+            first_seq INTEGER NOT NULL,
+            content BLOB NOT NULL,
+            PRIMARY KEY (org_id, run_id, last_seq),
+            FOREIGN KEY (org_id, run_id) REFERENCES runs ON DELETE CASCADE
+        ) STRICT;
+        """
+
+    /// From a table that had a row for each.
+    private static func moveEvents(in database: Database) throws {
+        let insert = try database.makeStatement(
+            sql: "INSERT INTO event_blocks (org_id, run_id, first_seq, last_seq, content) VALUES (?, ?, ?, ?, ?)")
+        let events = try Row.fetchCursor(
+            database, sql: "SELECT org_id, run_id, seq, line FROM events ORDER BY org_id, run_id, seq")
+        while let row = try events.next() {
+            let (organization, run, line): (Data, Data, Data) = (row[0], row[1], row[3])
+            for block in EventBlock.pack([StoredEvent(sequence: row[2], line: Array(line))]) {
+                try insert.execute(arguments: [organization, run, block.first, block.last, Data(block.content)])
+            }
+        }
+        try database.execute(sql: "DROP TABLE events")
     }
 
     /// The Ed25519 public keys that machines register when they are paired.

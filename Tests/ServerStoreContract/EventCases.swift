@@ -79,6 +79,32 @@ let eventCases: [ContractCase] = [
         #expect(
             try await store.events(world.ownerScope, of: .new(at: World.start), after: 0, limit: 9, bytes: 9).isEmpty)
     },
+    ContractCase("a batch of more than a block comes back, is bounded, and is known again") { store in
+        let world = try await World.make(in: store, "acme")
+        let run = try await world.newRun()
+        let sent = events(1...9).map { event in
+            IncomingEvent(
+                sequence: event.sequence, previous: event.previous, hash: event.hash,
+                line: event.line.padded(to: 30_000), effect: event.effect)
+        }
+        func page(after: Int64, _ limit: Int, _ bytes: Int) async throws -> [Int64] {
+            let events = try await store.events(world.ownerScope, of: run.id, after: after, limit: limit, bytes: bytes)
+            #expect(events.allSatisfy { $0.line == sent[Int($0.sequence) - 1].line })
+            return events.map(\.sequence)
+        }
+        _ = try await store.append(world.runnerScope, to: run.id, Array(sent[..<4]), now: World.start)
+        // Overlaps what is there by a part of a block.
+        for _ in 1...2 {
+            let result = try await store.append(world.runnerScope, to: run.id, Array(sent[2...]), now: World.start)
+            guard case .accepted(let after, _) = result else { throw StoreError(.conflict, "\(result)") }
+            #expect(after.chain.next == 10 && after.eventBytes == 9 * 30_000)
+        }
+        #expect(try await page(after: 0, 100, 1 << 20) == Array(1...9))
+        #expect(try await page(after: 3, 2, 1 << 20) == [4, 5])
+        #expect(try await page(after: 1, 100, 90_000) == [2, 3, 4])
+        #expect(try await page(after: 5, 100, 1) == [6])
+        #expect(try await store.selfCheck().isEmpty)
+    },
     ContractCase("the summary adds up, saturates, and bounds currencies") { store in
         let world = try await World.make(in: store, "acme")
         let run = try await world.newRun()

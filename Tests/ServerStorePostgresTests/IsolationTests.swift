@@ -111,7 +111,7 @@ internal import Testing
             }
             let audit = try cluster.sql("SELECT count(*) FROM audit WHERE org_id = '\(acme)'", database: database)
             #expect(own.contains("audit \(audit)"))
-            #expect(own.contains("runs 1") && own.contains("events 1") && own.contains("users 1"))
+            #expect(own.contains("runs 1") && own.contains("event_blocks 1") && own.contains("users 1"))
         }
     }
 
@@ -121,7 +121,8 @@ internal import Testing
             let other = try await fill(store, "other")
             let scope = "SET app.org = '\(acme)';"
             for table in [
-                "runs", "events", "artifacts", "runner_tokens", "sessions", "org_keys", "audit", "github_connections",
+                "runs", "event_blocks", "artifacts", "runner_tokens", "sessions", "org_keys", "audit",
+                "github_connections",
                 "git_grants",
             ] {
                 let left = try cluster.sql(
