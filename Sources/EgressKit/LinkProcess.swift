@@ -24,7 +24,7 @@ package final class LinkProcess {
         case ended
     }
 
-    private var process: pid_t
+    private let process: pid_t
     private let input: Descriptor
     private let output: Descriptor
     private var reader = FrameReader()
@@ -46,37 +46,14 @@ package final class LinkProcess {
 
     package init(program: String, _ configuration: LinkConfiguration) throws(Failure) {
         signal(SIGPIPE, SIG_IGN)
-        var toLink: [Int32] = [0, 0]
-        var fromLink: [Int32] = [0, 0]
-        guard pipe(&toLink) == 0 else { throw Self.failure("pipe") }
-        let linkInput = Descriptor(toLink[0])
-        input = Descriptor(toLink[1])
-        guard pipe(&fromLink) == 0 else { throw Self.failure("pipe") }
-        output = Descriptor(fromLink[0])
-        let linkOutput = Descriptor(fromLink[1])
-        for number in toLink + fromLink { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
-        process = 0
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, linkInput.number, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, linkOutput.number, STDOUT_FILENO)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // Its own group: a ^C at the terminal is for the command; the link ends when its input does.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        var nothing = sigset_t()
-        sigemptyset(&nothing)
-        posix_spawnattr_setsigmask(&attributes, &nothing)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
-        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-        defer { free(words[0]) }
-        let status = posix_spawn(&process, program, &actions, &attributes, &words, &environment)
-        guard status == 0 else {
-            process = 0
-            throw Failure(.input, "\(program): \(Diagnostics.reason(status))")
+        do throws(Failure) {
+            // It ends when its input does.
+            let link = try PipedProgram(program, [program], PipedProgram.Surroundings())
+            process = link.process
+            input = Descriptor(link.input)
+            output = Descriptor(link.output)
+        } catch {
+            throw Failure(.input, "\(program): \(error.message)")
         }
         _ = fcntl(input.number, F_SETFL, O_WRONLY | O_NONBLOCK)
         append(Frame(.configure, configuration.encoded))
@@ -210,10 +187,7 @@ package final class LinkProcess {
         return access(String(candidate), X_OK) == 0 ? String(candidate) : nil
     }
 
-    private static func failure(_ call: String) -> Failure { Failure(.input, "\(call): \(Diagnostics.reason(errno))") }
-
     deinit {
-        guard process > 0 else { return }
         // It ends when its input ends; a request that is under way is not waited for.
         kill(process, SIGTERM)
         var status: Int32 = 0

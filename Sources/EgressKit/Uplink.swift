@@ -73,51 +73,18 @@ package final class Uplink: Sendable {
         }
     }
 
+    /// Where to find the credentials and how to reach the server: all that it needs of the environment.
+    private static let variables = [
+        "HOME", "PIPEMASON_SERVER", "PIPEMASON_CA_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+    ]
+
     private init(_ arguments: [String], notify: @escaping Notify) throws(Failure) {
-        var pipes: [[Int32]] = []
-        for _ in 0..<3 {
-            var ends: [Int32] = [0, 0]
-            guard pipe(&ends) == 0 else { throw Failure(.input, Diagnostics.reason(errno)) }
-            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-            pipes.append(ends)
-        }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, pipes[0][0], STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, pipes[1][1], STDOUT_FILENO)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-        // Where to find the credentials and how to reach the server, and nothing else of the environment.
-        let names = [
-            "HOME", "PIPEMASON_SERVER", "PIPEMASON_CA_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
-        ]
-        let variables = names.compactMap { name in Environment[name].map { "\(name)=\($0)" } }
-        var words = (["pipemason"] + arguments).map { strdup($0) } + [nil]
-        var environment = variables.map { strdup($0) } + [nil]
-        defer { for text in words + environment { free(text) } }
-        var id: pid_t = 0
-        let status = posix_spawn(&id, "/proc/self/exe", &actions, &attributes, &words, &environment)
-        close(pipes[0][0])
-        close(pipes[1][1])
-        guard status == 0 else {
-            for end in [pipes[0][1], pipes[1][0]] + pipes[2] { close(end) }
-            throw Failure(.input, Diagnostics.reason(status))
-        }
-        process = id
-        input = Input(pipes[0][1])
-        ended = pipes[2][0]
-        Self.listen(pipes[1][0], end: pipes[2][1], input, notify)
+        var ending = try PipeEnds()
+        let program = try PipedProgram(again: arguments, variables: Self.variables)
+        process = program.process
+        input = Input(program.input)
+        ended = ending.takeReading()
+        Self.listen(program.output, end: ending.takeWriting(), input, notify)
     }
 
     /// Tells the uploader that the run is over, and waits until it has sent the rest or given up.
@@ -141,13 +108,8 @@ package final class Uplink: Sendable {
                 Unmanaged<Listener>.fromOpaque(argument!).takeRetainedValue().run()
                 return nil
             }, work.toOpaque())
-        guard failure == 0 else {
-            work.release()
-            close(output)
-            close(end)
-            return
-        }
-        pthread_detach(thread)
+        // Without it, both descriptors are closed, and nobody waits.
+        if failure == 0 { pthread_detach(thread) } else { work.release() }
     }
 
     private final class Listener {
@@ -164,19 +126,35 @@ package final class Uplink: Sendable {
         }
 
         func run() {
+            if !hear() {
+                notify(.message("the upload has ended early; pipemason egress push sends the rest")) { _ in }
+            }
+        }
+
+        /// Passes on what the uploader says; whether that came to an end.
+        private func hear() -> Bool {
+            var hasEnded = false
             var pending: [UInt8] = []
             var chunk = [UInt8](repeating: 0, count: 4096)
             while true {
                 let count = read(output.number, &chunk, chunk.count)
                 if count < 0, errno == EINTR { continue }
-                guard count > 0, pending.count < Uplink.maximumLine else { return }
+                guard count > 0, pending.count < Uplink.maximumLine else { return hasEnded }
                 pending += chunk[..<count]
                 while let index = pending.firstIndex(of: UInt8(ascii: "\n")) {
-                    if let notice = Uplink.notice(Array(pending[..<index])) { notify(notice, input.answer) }
+                    let line = Array(pending[..<index])
+                    if let notice = Uplink.notice(line) { notify(notice, input.answer) }
+                    hasEnded = hasEnded || Uplink.isLast(line)
                     pending.removeFirst(index + 1)
                 }
             }
         }
+    }
+
+    /// Whether nothing comes after this line of the uploader.
+    static func isLast(_ line: [UInt8]) -> Bool {
+        let state = (try? ControlPlane.Members(line))?.text("state")
+        return ["delivered", "pending", "stopped"].contains(state)
     }
 
     /// Reads one line of the uploader; nil for what the run need not know.

@@ -39,43 +39,11 @@ package final class GitBrokerProcess {
     }
 
     private init(_ arguments: [String]) throws(Failure) {
-        var toChild: [Int32] = [0, 0]
-        var fromChild: [Int32] = [0, 0]
-        guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { throw Failure(.input, Diagnostics.reason(errno)) }
-        for number in toChild + fromChild { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, toChild[0], STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, fromChild[1], STDOUT_FILENO)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-        let values = Self.variables.compactMap { name in Environment[name].map { "\(name)=\($0)" } }
-        var words = (["pipemason"] + arguments).map { strdup($0) } + [nil]
-        var environment = values.map { strdup($0) } + [nil]
-        defer { for text in words + environment { free(text) } }
-        var id: pid_t = 0
-        let status = posix_spawn(&id, "/proc/self/exe", &actions, &attributes, &words, &environment)
-        close(toChild[0])
-        close(fromChild[1])
-        process = id
-        input = toChild[1]
-        output = fromChild[0]
-        guard status == 0 else {
-            hasFinished = true
-            close(input)
-            close(output)
-            throw Failure(.input, "the git broker cannot be started: \(Diagnostics.reason(status))")
+        do throws(Failure) {
+            let program = try PipedProgram(again: arguments, variables: Self.variables)
+            (process, input, output) = (program.process, program.input, program.output)
+        } catch {
+            throw Failure(.input, "the git broker cannot be started: \(error.message)")
         }
     }
 
