@@ -308,7 +308,8 @@ if parts != "filter" {
         .executableTarget(
             name: "pipemason-link",
             dependencies: [
-                "LinkProtocol", "CSealing", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "LinkProtocol", "CPlatform", "CSealing",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],

@@ -6,8 +6,8 @@
 // being written (hold … release) the handler only takes a note, and sets an alarm in case the reader of that output
 // has stopped reading. A second signal does not wait.
 //
-// A crash ends the process the same way, with status 5: no core and no backtrace, both of which would hold what was
-// being scrubbed.
+// A crash ends the process the same way: no core and no backtrace, both of which would hold what was being scrubbed.
+// Swift's runtime has handlers of its own, which start a program that prints registers and memory; these take their place.
 
 #include "CPlatform.h"
 
@@ -66,12 +66,31 @@ static void end(int status) {
     _exit(status);
 }
 
+static volatile sig_atomic_t crash_status;
+static void (*volatile before_crash)(void);
+
 static void crashed(int number) {
     (void)number;
+    if (before_crash != NULL) before_crash();
     static const char message[] = "pipemason: internal error; what was held back is dropped\n";
     ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
     (void)ignored;
-    end(5);
+    end(crash_status);
+}
+
+void pm_crashes_install(int status, void (*before_end)(void)) {
+    crash_status = status;
+    before_crash = before_end;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    // On a stack of its own, since the usual one may be what ran out.
+    static char room[16384];
+    stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+    if (sigaltstack(&stack, NULL) == 0) action.sa_flags = SA_ONSTACK;
+    action.sa_handler = crashed;
+    static const int crashes[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGSYS};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) sigaction(crashes[i], &action, NULL);
 }
 
 static void received(int number) {
@@ -93,19 +112,12 @@ void pm_signals_install(void) {
     sigaction(SIGXFSZ, &action, NULL);
     action.sa_handler = received;
     sigaction(SIGALRM, &action, NULL);
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU};
     for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
         struct sigaction before;
         if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
         sigaction(ending[i], &action, NULL);
     }
-    // On a stack of its own, since the usual one may be what ran out.
-    static char room[16384];
-    stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
-    if (sigaltstack(&stack, NULL) == 0) action.sa_flags = SA_ONSTACK;
-    action.sa_handler = crashed;
-    static const int crashes[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) sigaction(crashes[i], &action, NULL);
 }
 
 void pm_signals_hold(void) { held = 1; }

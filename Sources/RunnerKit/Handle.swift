@@ -1,3 +1,4 @@
+internal import CPlatform
 internal import CProcess
 package import CommandSupport
 internal import Glibc
@@ -97,6 +98,8 @@ package final class Signals {
     let inherited: Inherited
 
     package init() throws(Failure) {
+        // Whoever began in raw mode gets the terminal back.
+        pm_crashes_install(ExitStatus.runner.code, pm_terminal_restore)
         var inherited = pm_inherited()
         let number = pm_signal_open(&inherited)
         guard number >= 0 else { throw Failure(.runner, "no signals: \(Diagnostics.reason(errno))") }

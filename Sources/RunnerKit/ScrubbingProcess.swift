@@ -39,7 +39,7 @@ package final class ScrubbingProcess {
 
     /// Confines this process and scrubs until all streams have ended.
     package static func run(_ redactor: Redactor) -> Never {
-        // Whoever crashes does not write a core, a trace, or a word.
+        // Standard error is /dev/null: whoever crashes does not say a word, either.
         pm_signals_install()
         signal(SIGINT, SIG_IGN)
         let process = ScrubbingProcess(redactor)

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import CPlatform
 internal import CSealing
 internal import Glibc
 internal import LinkProtocol
@@ -15,6 +16,7 @@ internal import Synchronization
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         // The token is in here.
+        pm_crashes_install(1, nil)
         guard pm_forbid_dumps(1) == 0 else { exit(1) }
         let output = FrameOutput()
         do {

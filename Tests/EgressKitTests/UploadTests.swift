@@ -451,10 +451,6 @@ struct UploadTests {
         run.standardInput = input
         try run.run()
         let directory = project + "/.pipeline/runs"
-        func wait(_ condition: () -> Bool) {
-            let start = Date()
-            while !condition(), Date().timeIntervalSince(start) < 60 { usleep(20_000) }
-        }
         wait { (try? FileManager.default.contentsOfDirectory(atPath: directory).count) ?? 0 > 0 }
         let id = try #require(RunID(FileManager.default.contentsOfDirectory(atPath: directory)[0]))
         // Somebody watches: each line is shown once, also when the log is written anew behind it.
@@ -527,6 +523,74 @@ struct UploadTests {
         #expect(files >= 8)
         let sent = try machine.server.requests().filter { $0.path.hasSuffix("/events") }
         #expect(sent.count >= 2)
+    }
+
+    private func wait(_ condition: () -> Bool) {
+        let start = Date()
+        while !condition(), Date().timeIntervalSince(start) < 60 { usleep(20_000) }
+    }
+
+    @Test(
+        "An uploader or link that crashes leaves no core and no word of what the command wrote; the run goes on, and says so",
+        arguments: ["upload", "pipemason-link"], [SIGSEGV, SIGABRT])
+    func crashed(_ program: String, _ signal: Int32) throws {
+        let machine = try PairedMachine()
+        try machine.server.set("flush", "100")
+        let project = machine.files.root + "/project"
+        try FileManager.default.createDirectory(atPath: project, withIntermediateDirectories: true)
+        // Put together by the command: nobody else can know it.
+        let parts = ["gh" + "p_Zx9QvB3kLm7RtY2w", "Ps5HnD8cFj4GaU6e1KoT"]
+        let script = """
+            t='\(parts[0])''\(parts[1])'; i=0
+            while [ ! -e stop ]; do echo "$t"; printf %s '\(parts[0])'; echo '\(parts[1])'; sleep 0.02; done
+            """
+        let run = Process()
+        run.executableURL = URL(fileURLWithPath: "/bin/sh")
+        run.arguments = [
+            "-c", "ulimit -c unlimited; exec \"$@\"", "sh", try #require(Programs.pipemason), "run", "--", "/bin/sh",
+            "-c",
+            script,
+        ]
+        run.environment = [
+            "PATH": "/usr/bin:/bin", "HOME": machine.home, "SWIFT_BACKTRACE": "enable=yes,interactive=no",
+        ]
+        run.currentDirectoryURL = URL(fileURLWithPath: project)
+        let errors = Pipe()
+        run.standardError = errors
+        run.standardOutput = FileHandle.nullDevice
+        try run.run()
+        func sent() throws -> Int { try machine.server.requests().count { $0.path.hasSuffix("/events") } }
+        wait { (try? sent()) ?? 0 > 3 }
+        let uploader = try #require(Self.child(of: run.processIdentifier, "upload"))
+        let victim = program == "upload" ? uploader : try #require(Self.child(of: uploader, program))
+        #expect(Foundation.kill(victim, signal) == 0)
+        wait { !FileManager.default.fileExists(atPath: "/proc/\(uploader)/exe") }
+        #expect(run.isRunning)
+        try Data().write(to: URL(fileURLWithPath: project + "/stop"))
+        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        run.waitForEnd()
+        #expect(run.terminationStatus == 0)
+        #expect(said.contains("egress push sends the rest"), "\(said)")
+        #expect(!said.contains("Program crashed") && !said.contains("Backtrac"), "\(said)")
+        for root in [project, machine.home, machine.server.directory] {
+            for case let name as String in try #require(FileManager.default.enumerator(atPath: root)) {
+                #expect(!name.hasPrefix("core"))
+                guard let bytes = FileManager.default.contents(atPath: root + "/" + name) else { continue }
+                #expect(bytes.range(of: Data(parts.joined().utf8)) == nil, "\(name)")
+            }
+        }
+        // What the crash kept back is sent later.
+        let pushed = try Tool.run(["egress", "push"], home: machine.home, directory: project)
+        #expect(pushed.status == 0 && pushed.output.contains("delivered"), "\(pushed)")
+    }
+
+    /// The child of a process whose command line holds a word.
+    private static func child(of parent: Int32, _ word: String) -> Int32? {
+        let path = "/proc/\(parent)/task/\(parent)/children"
+        let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return children.split(separator: " ").compactMap { Int32($0) }.first { child in
+            (try? String(contentsOfFile: "/proc/\(child)/cmdline", encoding: .utf8))?.contains(word) ?? false
+        }
     }
 
     @Test("A pipeline is sent while it goes on, and its images as the log names them")

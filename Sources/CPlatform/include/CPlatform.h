@@ -30,9 +30,12 @@ int pm_forbid_core(int process);
 
 // Signals: see signals.c for the promise that these keep.
 
-// Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT,
-// SIGTERM, SIGHUP and SIGQUIT to end the process with status 128 + signal, and a crash with status 5. A signal that the
-// parent ignores stays ignored.
+// A crash ends this process with `status` and one line on standard error, and leaves no core and no backtrace.
+// `before_end`, unless NULL, is called first, in a signal handler.
+void pm_crashes_install(int status, void (*before_end)(void));
+
+// Ignores SIGPIPE and SIGXFSZ (the write fails instead, and is told as such), and arranges for SIGINT, SIGTERM, SIGHUP,
+// SIGQUIT and SIGXCPU to end the process with status 128 + signal. A signal that the parent ignores stays ignored.
 void pm_signals_install(void);
 
 // Between hold and release a signal waits: output is being written, and must not end in the middle of a mark.

@@ -25,6 +25,7 @@ struct Pipemason: ParsableCommand {
 
     /// Runs the command line and ends the process.
     static func start(_ arguments: [String], _ streams: StandardStreams) -> Never {
+        pm_crashes_install(ExitStatus.internal.code, nil)
         // The filter without options is the frequent case, and starts in half the time without the parser.
         if arguments == ["scrub"] { end(ScrubJob.run(ScrubSettings(), streams: streams)) }
         if arguments.first == RunnerCommands.scrubbingProcess {
