@@ -44,6 +44,7 @@ struct CastCommand: ParsableCommand {
                 try writer.check()
                 event = try source.next()
             }
+            try selection.check(source)
             cast.finish(to: &output)
             output.withUnsafeBytes { writer.write($0) }
         }

@@ -19,6 +19,11 @@ final class EventSource {
     /// Events before this one were handed out, and are passed over when the log is read anew.
     private var firstWanted = 1
     private var checkpoints: [Checkpoint] = []
+    /// The names of the phases among the events that were handed out, in their order, and the number of iterations.
+    private(set) var phases: [String] = []
+    private(set) var iterations = 0
+    /// Whether the run's last event was handed out.
+    private(set) var hasEnd = false
 
     private struct Checkpoint {
         /// Where a line begins.
@@ -28,6 +33,8 @@ final class EventSource {
         let monotonic: Int
     }
 
+    /// As many phases as a pipeline file may have; no more names are remembered.
+    static let maximumPhases = 100
     /// Bytes that are read at a time.
     private static let readSize = 256 << 10
     /// Bytes of the log from one place to which one can go back to the next.
@@ -57,8 +64,20 @@ final class EventSource {
                 guard try fill() else { return nil }
             }
             index += 1
-            if events[index - 1].sequence >= firstWanted { return events[index - 1] }
+            let event = events[index - 1]
+            if event.sequence >= firstWanted {
+                note(event)
+                return event
+            }
         }
+    }
+
+    private func note(_ event: RunEvent) {
+        if let phase = event.phase, phases.last != phase, phases.count < Self.maximumPhases, !phases.contains(phase) {
+            phases.append(phase)
+        }
+        iterations = max(iterations, event.iteration ?? 0)
+        if case .runFinished = event.body { hasEnd = true }
     }
 
     /// Begins with the first line again, because the log goes on otherwise than what was read: its end may have been scrubbed

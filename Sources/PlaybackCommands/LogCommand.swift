@@ -94,6 +94,7 @@ struct LogCommand: ParsableCommand {
         }
         if !raw, !json { transcript.finish(to: &output) }
         try flush()
+        try selection.check(source)
     }
 
     private func write(

@@ -37,6 +37,7 @@ struct ReplayCommand: ParsableCommand {
         let player = Player(
             source, options, speed: speed.factor, idleLimit: idle.map { Int($0 * 1e6) }, from: from?.microseconds ?? 0)
         try player.play()
+        try selection.check(source)
     }
 
     /// `2`, `0.5x`, `max`

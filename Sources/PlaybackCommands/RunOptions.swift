@@ -25,4 +25,18 @@ struct SelectionOptions: ParsableArguments {
         options.phase = phase
         options.iteration = iteration
     }
+
+    /// Holds the choice against a log that has been read. A run that goes on may yet have what it lacks.
+    ///
+    /// - Throws: when there is no such phase or iteration.
+    func check(_ source: EventSource) throws(Failure) {
+        guard source.hasEnd else { return }
+        if let phase, source.phases.count < EventSource.maximumPhases, !source.phases.contains(phase) {
+            let names = source.phases.isEmpty ? "it has none" : "it has " + source.phases.joined(separator: ", ")
+            throw Failure(.input, "no phase \(phase) in this run: \(names)")
+        }
+        if let iteration, iteration < 1 || iteration > source.iterations {
+            throw Failure(.input, "no iteration \(iteration) in this run: it has \(source.iterations)")
+        }
+    }
 }

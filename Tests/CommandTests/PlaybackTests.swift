@@ -68,6 +68,19 @@ internal import Testing
         #expect(try Child.run(["log", "--raw", "--json", path]).status == 2)
     }
 
+    @Test func `a phase or iteration that a run does not have is told`() throws {
+        let path = try writeLog()
+        for command in ["log", "replay", "cast"] {
+            let phase = try Child.run([command, "--phase", "tset", path])
+            #expect(phase.status == 3 && phase.error.contains("no phase tset in this run: it has test"))
+            let iteration = try Child.run([command, "--iteration", "1", path])
+            #expect(iteration.status == 3 && iteration.error.contains("no iteration 1 in this run: it has 0"))
+        }
+        #expect(try Child.run(["log", "--phase", "test", path]).status == 0)
+        // What goes on may yet have it.
+        #expect(try Child.run(["log", "--phase", "tset", try writeLog(finished: false)]).status == 0)
+    }
+
     @Test func `a log that grows is followed to its end`() throws {
         let path = try writeLog(finished: false)
         // As a runner does.
