@@ -83,6 +83,10 @@ struct RunCommand: ParsableCommand {
         settings.github = github.settings
         settings.detection = detection.settings
         settings.acknowledgements = acknowledgeFd
+        // What the parser does not know goes to the command; before its name it can only be a mistake.
+        if let first = command.first, first.hasPrefix("-"), first != "--" {
+            throw Failure(.usage, "there is no option \(first); a command with such a name stands after --")
+        }
         settings.words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
         throw ExitCode(try settings.run().code)
     }

@@ -30,6 +30,9 @@ internal import Testing
             #expect(try project.events().last?.body.type == "run.finished")
         }
         #expect(try Child.run(["run"], directory: project.directory.path).status == 2)
+        let mistyped = try Child.run(["run", "--timeuot", "1s", "--", "true"], directory: project.directory.path)
+        #expect(mistyped.status == 2 && mistyped.error.contains("no option --timeuot"))
+        #expect(try Child.run(["run", "--", "--timeuot"], directory: project.directory.path).status == 127)
         #expect(
             try Child.run(["run", "--timeout", "soon", "--", "true"], directory: project.directory.path).status == 2)
     }
