@@ -78,6 +78,10 @@ static int load_filter(uint32_t action, int terminal) {
         status = seccomp_rule_add(
             filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)terminal),
             SCMP_A1_32(SCMP_CMP_EQ, TIOCSWINSZ));
+    if (status == 0 && terminal >= 0)
+        status = seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)terminal),
+            SCMP_A1_32(SCMP_CMP_EQ, TCGETS));
     if (status == 0) status = seccomp_load(filter);
     seccomp_release(filter);
     return status;

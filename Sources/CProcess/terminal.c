@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -34,6 +35,14 @@ failed:
 int pm_terminal_resize(int terminal, unsigned short columns, unsigned short rows) {
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     return ioctl(terminal, TIOCSWINSZ, &size) == 0 ? 0 : errno;
+}
+
+int pm_terminal_suspends(int terminal, const void *typed, size_t count) {
+    // Not tcgetattr(3), which takes another call on newer systems. As far as c_cc, the kernel's structure is the library's.
+    struct termios settings = {0};
+    if (ioctl(terminal, TCGETS, &settings) != 0 || (settings.c_lflag & ISIG) == 0) return 0;
+    cc_t key = settings.c_cc[VSUSP];
+    return key != _POSIX_VDISABLE && memchr(typed, key, count) != NULL;
 }
 
 static int raw_terminal = -1;

@@ -14,6 +14,8 @@ package struct ScrubbedFrame: Sendable {
         case warning = 6
         /// All inputs have ended and everything has been sent.
         case finished = 7
+        /// The key that suspends was typed at the command's terminal.
+        case suspend = 8
     }
     package let kind: Kind
     /// When the last of the bytes was read: CLOCK_MONOTONIC in microseconds.

@@ -257,6 +257,10 @@ package final class CommandRun {
             agent.receive(frame.bytes) { append($0, time: frame.time) }
         case .warning: Diagnostics.warn(String(decoding: frame.bytes.bytes, as: UTF8.self))
         case .ready: break
+        case .suspend:
+            // The kernel does not stop a session's first process group, which is all that a command is to it. A program that does
+            // something about the signal gets it, and nothing else happens.
+            if ending == nil, pm_leaves_suspending(leader) != 0 { suspend(everybody: true) }
         case .finished:
             hasFinished = true
             deadlines.drain = nil
@@ -347,11 +351,8 @@ package final class CommandRun {
                 Diagnostics.say("interrupted twice; the command is killed")
                 killFamily()
             }
-        case SIGTSTP: suspend()
-        case SIGCONT:
-            signalGroup(SIGCONT)
-            enterRaw()
-            resize()
+        case SIGTSTP: suspend(everybody: false)
+        case SIGCONT: resume()
         case SIGTERM, SIGHUP:
             if cause == nil { cause = .signal(number) }
             terminate(number)
@@ -372,13 +373,25 @@ package final class CommandRun {
     }
 
     /// Stops the command and this process, until somebody continues it.
-    private func suspend() {
+    ///
+    /// - Parameter everybody: Whether to stop this process's group, as the key does, and not this process alone.
+    private func suspend(everybody: Bool) {
         signalGroup(SIGSTOP)
         pm_terminal_restore()
         // Once unblocked, the signal that is pending then stops this process.
-        raise(SIGTSTP)
+        kill(everybody ? 0 : getpid(), SIGTSTP)
         pm_signal_unblock(SIGTSTP)
         pm_signal_block(SIGTSTP)
+        // Where no shell could continue this process, the kernel has not stopped it.
+        var pending = sigset_t()
+        sigpending(&pending)
+        if sigismember(&pending, SIGCONT) != 1 { resume() }
+    }
+
+    private func resume() {
+        signalGroup(SIGCONT)
+        enterRaw()
+        resize()
     }
 
     private func resize() {

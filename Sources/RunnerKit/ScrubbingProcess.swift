@@ -180,6 +180,7 @@ package final class ScrubbingProcess {
         if let last = chunk.last {
             lastTyped = last
             typed += chunk
+            if pm_terminal_suspends(ScrubberDescriptor.tty, chunk, chunk.count) != 0 { writer.send(.suspend) }
         } else {
             // The end of input is typed as ^D, twice after an unfinished line (termios(3), VEOF).
             readsInput = false

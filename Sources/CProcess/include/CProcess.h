@@ -78,6 +78,9 @@ int pm_adopt_orphans(void);
 // The ids of this process's children, at most `capacity`. Returns their number, or -1.
 ssize_t pm_children(pid_t *children, size_t capacity);
 
+// Whether the process group that `leader` leads is in the foreground of its terminal and all of it leaves SIGTSTP to the kernel.
+int pm_leaves_suspending(pid_t leader);
+
 // MARK: Terminals (terminal.c)
 
 // Opens a pseudo-terminal with the size and, unless NULL, the settings given. Both descriptors are close-on-exec, and the
@@ -86,6 +89,9 @@ int pm_terminal_open(int *master, int *slave, unsigned short columns, unsigned s
 
 // Sets the size of a terminal. Returns 0 or errno.
 int pm_terminal_resize(int terminal, unsigned short columns, unsigned short rows);
+
+// Whether the key that suspends is among what is typed, and the terminal takes it for that now. `terminal` is the master.
+int pm_terminal_suspends(int terminal, const void *typed, size_t count);
 
 // Turns the terminal raw: bytes come as they are typed. It gets its settings back in pm_terminal_restore, which a crash
 // calls too. Returns 0 or errno.
@@ -111,7 +117,7 @@ enum pm_protection {
     PM_LIMITS = 64,
 };
 
-// Confines this process for good. `terminal` is the one descriptor whose window size it may set, or -1. Returns which of
+// Confines this process for good. `terminal` is the one descriptor whose window size it may set and whose settings it may read, or -1. Returns which of
 // the protections hold.
 unsigned pm_confine(int terminal);
 

@@ -76,6 +76,53 @@ internal import Testing
         #expect(String(decoding: try project.output(.tty), as: UTF8.self).contains("got word"))
     }
 
+    @Test func `the key that suspends stops command and runner, and fg continues them`() throws {
+        try #require(access("/usr/bin/script", X_OK) == 0, "scripts/install-peers.sh installs script")
+        let project = Project()
+        let word = "95.\(UInt32.random(in: 1000...9999))"
+        project.directory.write(
+            "wait.sh", "echo rea''dy; i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done; echo en''d\n")
+        project.directory.write(
+            "trap.sh", "trap 'echo cau''ght' TSTP; echo rea''dy; while [ ! -e over ]; do sleep 0.1; done; echo en''d\n")
+        let shell = try Child(
+            ["-qfc", "/bin/bash --norc --noprofile -i", "/dev/null"], program: "/usr/bin/script",
+            environment: ["TERM": "dumb"], directory: project.directory.path)
+        func shown(_ text: String, times: Int = 1) -> Bool {
+            shell.output(within: 30) { $0.components(separatedBy: text).count > times }
+                .components(separatedBy: text).count > times
+        }
+        /// The states of runner and command, as /proc/PID/stat has them.
+        func states() -> Set<String> {
+            Set(
+                Processes.ids(with: word).compactMap { id in
+                    Processes.contents("/proc/\(id)/stat").split(separator: ")").last?.split(separator: " ").first
+                        .map(String.init)
+                })
+        }
+        shell.write("\(Child.program) run -- /bin/sh wait.sh \(word)\n")
+        #expect(shown("ready"))
+        shell.write("\u{1A}")
+        #expect(shown("Stopped"))
+        #expect(states() == ["T"])
+        usleep(2_500_000)
+        #expect(!shell.output(within: 0) { _ in true }.contains("end"))
+        shell.write("fg\n")
+        #expect(shown("end"))
+        // What is typed before the runner has ended is for the command.
+        for _ in 0..<1000 where !states().isEmpty { usleep(10_000) }
+        // What does something about the signal itself is left to it.
+        shell.write("\(Child.program) run -- /bin/sh trap.sh \(word)\n")
+        #expect(shown("ready", times: 2))
+        shell.write("\u{1A}")
+        #expect(shown("caught"))
+        #expect(!states().contains("T"))
+        project.directory.write("over", "")
+        #expect(shown("end", times: 2))
+        for _ in 0..<1000 where !states().isEmpty { usleep(10_000) }
+        shell.write("exit\n")
+        #expect(shell.finish().text.components(separatedBy: "Stopped").count == 2)
+    }
+
     @Test func `a background child that keeps the output open does not hold up the end`() throws {
         let project = Project()
         let start = Child.now
