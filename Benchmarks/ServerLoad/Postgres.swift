@@ -32,14 +32,21 @@ func measurePostgres(program: String) async throws {
     try load.start(program, database: uri)
     var raw: [Double] = []
     var served: [Double] = []
+    var written = 0
     for round in 0..<3 {
         raw.append(try insertRaw(cluster, database, logs, round * batches..<(round + 1) * batches))
+        let start = try cluster.sql("SELECT pg_current_wal_lsn()")
         served.append(try load.ingest(logs, batches: round * batches..<(round + 1) * batches))
+        written += Int(try cluster.sql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '\(start)')::bigint")) ?? 0
     }
     let (ceiling, rate) = (median(raw), median(served))
     row("raw PostgreSQL inserts, \(writers) writers, \(lines) a transaction", "\(Int(ceiling)) events/s")
     row("server, \(writers) runs at once, \(lines) a batch", "\(Int(rate)) events/s, \(ratio(rate, ceiling)) of raw")
     load.stop()
+    let events = 3 * writers * batches * lines
+    let stored = try cluster.sql("SELECT pg_total_relation_size('event_blocks')", database: database)
+    row("stored: table and index of an event", "\(Int(stored).map { $0 / events } ?? 0) bytes")
+    row("write-ahead log of an event", "\(written / events) bytes")
 
     var one: [Double] = []
     var two: [Double] = []
