@@ -129,12 +129,12 @@ package enum ControlPlane {
     }
 
     package static func pullRequest(
-        _ run: String, _ repository: String, title: String, body: String, head: String, base: String, isDraft: Bool
+        _ run: String, _ repository: String, title: String, body: String, head: String, base: String?, isDraft: Bool
     ) -> (LinkRequest, [UInt8]) {
         let content = Array(
             JSONValue.members([
                 ("repository", .string(repository)), ("title", .string(title)), ("body", .string(body)),
-                ("head", .string(head)), ("base", .string(base)), ("draft", .bool(isDraft)),
+                ("head", .string(head)), ("base", base.map { .string($0) } ?? .null), ("draft", .bool(isDraft)),
             ]).text.utf8)
         return (
             LinkRequest(

@@ -245,11 +245,11 @@ package struct GitHubClient: Sendable {
 
     /// Makes a pull request; returns its number and its address.
     package func createPullRequest(
-        _ token: GitHubToken, in name: RepositoryName, _ request: PullRequest
+        _ token: GitHubToken, in name: RepositoryName, _ request: PullRequest, base: String
     ) async throws(GitHubError) -> (number: Int64, url: String) {
         let body = JSONValue.members([
             ("title", .string(request.title)), ("body", .string(request.body)), ("head", .string(request.head)),
-            ("base", .string(request.base)), ("draft", .bool(request.isDraft)),
+            ("base", .string(base)), ("draft", .bool(request.isDraft)),
         ])
         let answer = try await object(
             .POST, "/repos/\(name.owner)/\(name.name)/pulls", .bearer(token), json: body, place: "pull request")
@@ -262,10 +262,11 @@ package struct GitHubClient: Sendable {
         package var title: String
         package var body: String
         package var head: String
-        package var base: String
+        /// The branch to merge into; nil: the repository's default.
+        package var base: String?
         package var isDraft: Bool
 
-        package init(title: String, body: String, head: String, base: String, isDraft: Bool) {
+        package init(title: String, body: String, head: String, base: String?, isDraft: Bool) {
             self.title = title
             self.body = body
             self.head = head

@@ -124,14 +124,14 @@ package final class GitHubStandIn: Sendable {
     @discardableResult
     package func addRepository(
         _ owner: String, _ name: String, isPrivate: Bool = true, readers: Set<String> = [], writers: Set<String> = [],
-        installation: Int64? = nil, hasContent: Bool = true
+        installation: Int64? = nil, defaultBranch: String = "main", hasContent: Bool = true
     ) throws -> Int64 {
         let id = state.withLock { state in
             let id = Int64(70_000 + state.repositories.count)
             state.repositories.append(
                 StandInState.Repository(
                     id: id, owner: owner, name: name, isPrivate: isPrivate, readers: readers.union(writers),
-                    writers: writers, installation: installation))
+                    writers: writers, installation: installation, defaultBranch: defaultBranch))
             return id
         }
         if hasContent { try Git.makeRepository(directory.appendingPathComponent("\(owner)/\(name).git")) }
@@ -157,7 +157,10 @@ package final class GitHubStandIn: Sendable {
 
     /// How often something was done: `exchange`, `refresh`, `refresh refused`, `installation token`, `scoped token`, `revoke token`,
     /// `revoke grant`, `revoke installation token`, `git authorized`, `git refused`, `pull request`.
-    package func count(_ name: String) -> Int { state.withLock { $0.counts[name] ?? 0 } }
+    package func count(_ name: String) -> Int { counts[name] ?? 0 }
+
+    /// The same of everything that was done.
+    package var counts: [String: Int] { state.withLock { $0.counts } }
 
     /// Every token, code and refresh token that it ever gave, for searches.
     package var issued: [String] { state.withLock { $0.issued } }

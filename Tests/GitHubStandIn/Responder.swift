@@ -434,7 +434,7 @@ extension GitHubStandIn {
         return .members([
             ("id", .number(String(repository.id))), ("name", .string(repository.name)),
             ("full_name", .string(repository.fullName)), ("private", .bool(repository.isPrivate)),
-            ("default_branch", .string("main")),
+            ("default_branch", .string(repository.defaultBranch)),
             ("permissions", .members([("pull", .bool(may.read)), ("push", .bool(may.write))])),
         ])
     }

@@ -13,6 +13,7 @@ struct StandInState {
         var writers: Set<String>
         /// The installation of the App that reaches it.
         var installation: Int64?
+        var defaultBranch = "main"
 
         var fullName: String { "\(owner)/\(name)" }
     }

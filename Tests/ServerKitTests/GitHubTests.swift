@@ -296,6 +296,26 @@ private struct World {
         #expect(try await world.noted(.gitTokenClosed) == 1)
     }
 
+    @Test func pullRequestWithoutABaseGoesIntoTheDefaultBranch() async throws {
+        let world = try await World(.installation)
+        try world.standIn.addRepository(
+            "acme", "old", writers: ["mona"], installation: 1, defaultBranch: "trunk", hasContent: false)
+        let run = try await world.tenant.run(isOpen: true)
+        let form = #"{"repository":"acme/old","title":"A title","head":"work""#
+        try await world.fixture.test { client in
+            for (base, status) in [
+                ("", HTTPResponse.Status.created), (#","base":"main""#, .created), (#","base":"""#, .badRequest),
+            ] {
+                let answer = try await client.call(
+                    .post, "/api/v1/runs/\(run)/pull-requests", world.tenant.bearer, json: form + base + "}")
+                #expect(answer.status == status, "\(answer.text)")
+            }
+        }
+        let texts = world.standIn.pullRequestTexts
+        #expect(texts.count == 2 && texts[0].contains(#""base":"trunk""#) && texts[1].contains(#""base":"main""#))
+        #expect(world.standIn.count("revoke installation token") == 2)
+    }
+
     @Test(arguments: [GitTokenMode.installation, .scopedUser, .expiringOAuth])
     func pullRequestIsMadeAndItsTokenEnded(_ mode: GitTokenMode) async throws {
         let world = try await World(mode)

@@ -161,6 +161,7 @@ internal import Testing
             contentsOf: world.work.appendingPathComponent(".pipeline/egress.jsonl"), encoding: .utf8)
         #expect(ledger.contains("/pull-requests") && ledger.contains("First line") && !ledger.contains(secret))
         let body = try #require(world.standIn.pullRequestTexts.first)
+        #expect(body.contains(#""base":"main""#))
         #expect(body.contains("First line") && body.contains("[REDACTED") && !body.contains(secret))
         // Also as the first thing that a run does, when the server may not know of the run yet.
         let first = try await world.run(

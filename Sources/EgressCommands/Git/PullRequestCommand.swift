@@ -30,8 +30,8 @@ struct PullRequestCommand: ParsableCommand {
         @Option(help: "The branch to merge; otherwise the one that is checked out. It must have been pushed.")
         var head: String?
 
-        @Option(help: "The branch to merge into.")
-        var base = "main"
+        @Option(help: "The branch to merge into; otherwise the repository's default branch.")
+        var base: String?
 
         @Option(
             help: ArgumentHelp("owner/name; otherwise the repository of the remote origin.", valueName: "repository"))

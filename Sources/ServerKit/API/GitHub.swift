@@ -80,11 +80,12 @@ extension Routes {
             let name = try repository(&body)
             let request = GitHubClient.PullRequest(
                 title: try body.text("title", limit: 256), body: try body.prose("body", limit: 60_000),
-                head: try body.text("head", limit: 256), base: try body.text("base", limit: 256),
+                head: try body.text("head", limit: 256), base: try body.optionalText("base", limit: 256),
                 isDraft: body.has("draft") ? try body.bool("draft") : false)
             try body.finish()
+            guard request.base != "" else { throw Problem.badField("base", "It is empty.") }
             for (field, text) in [
-                ("title", request.title), ("body", request.body), ("head", request.head), ("base", request.base),
+                ("title", request.title), ("body", request.body), ("head", request.head), ("base", request.base ?? ""),
             ] {
                 try call.plane.scrubber.require(text, field: field)
             }

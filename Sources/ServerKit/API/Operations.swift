@@ -272,8 +272,8 @@ extension Operation {
             method: "POST", path: "/api/v1/runs/:id/pull-requests", access: .runner, summary: "Makes a pull request.",
             body: .json(
                 .record(
-                    ["repository": .text(200), "title": .text(256), "head": .text(256), "base": .text(256)],
-                    optional: ["body": .nullableText(60_000), "draft": .bool])),
+                    ["repository": .text(200), "title": .text(256), "head": .text(256)],
+                    optional: ["base": .nullableText(256), "body": .nullableText(60_000), "draft": .bool])),
             answers: [(201, .json(.record(["number": .integer, "url": .string])))],
             problems: [400, 403, 404, 409, 413, 415, 422, 502, 503]),
     ]

@@ -111,7 +111,7 @@ extension GitHubService {
         _ scope: Scope, _ run: RunID, of runner: RunnerTokenID, user: UserID, _ name: RepositoryName,
         _ operation: GitOperation
     ) async throws -> (GitGrant, MintedToken) {
-        let (_, minted) = try await mint(scope, user, name, operation == .push ? .write : .read)
+        let minted = try await mint(scope, user, name, operation == .push ? .write : .read).token
         let id = GitGrantID.new(at: now())
         var sealed: [UInt8]?
         if minted.mode.isPerOperation {
@@ -134,13 +134,13 @@ extension GitHubService {
 
     private func mint(
         _ scope: Scope, _ user: UserID, _ name: RepositoryName, _ permission: RepositoryPermission
-    ) async throws -> (GitHubConnection, MintedToken) {
+    ) async throws -> (connection: GitHubConnection, repository: GitHubRepository, token: MintedToken) {
         let (connection, access) = try await access(scope, of: user)
         do {
             let repository = try await client.repository(access, name)
             guard permission == .read || repository.canPush else { throw Problem.notReached }
             let minter = minter(mode(of: connection))
-            return (connection, try await minter.mint(for: repository, permission, access, connection))
+            return (connection, repository, try await minter.mint(for: repository, permission, access, connection))
         } catch { throw try await problem(error, scope, connection) }
     }
 
@@ -184,17 +184,23 @@ extension GitHubService {
     }
 
     /// Makes a pull request with a token of its own, where there are such.
+    /// - Parameter request: Without a base, it is the repository's default branch.
     func createPullRequest(
         _ scope: Scope, user: UserID, _ name: RepositoryName, _ request: GitHubClient.PullRequest
     ) async throws -> (number: Int64, url: String) {
-        let (connection, minted) = try await mint(scope, user, name, .propose)
-        let result: (number: Int64, url: String)
-        do { result = try await client.createPullRequest(minted.token, in: name, request) } catch {
-            if minted.mode.isPerOperation { try? await minter(minted.mode).giveBack(minted.token) }
-            throw try await problem(error, scope, connection)
+        let (connection, repository, minted) = try await mint(scope, user, name, .propose)
+        let result = await attempt {
+            guard let base = request.base ?? repository.defaultBranch else {
+                throw Problem.badField("base", "The repository has no default branch.")
+            }
+            return try await client.createPullRequest(minted.token, in: name, request, base: base)
         }
         if minted.mode.isPerOperation { try? await minter(minted.mode).giveBack(minted.token) }
-        return result
+        do { return try result.get() } catch { throw try await problem(error, scope, connection) }
+    }
+
+    private func attempt<Value>(_ work: () async throws -> Value) async -> Result<Value, any Error> {
+        do { return .success(try await work()) } catch { return .failure(error) }
     }
 }
 
