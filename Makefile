@@ -86,6 +86,7 @@ server: deps ## build the control plane in release mode
 
 .PHONY: test-pages
 test-pages: server peers ## look at every page in headless Chromium
+	$(SWIFT) build --product github-stand-in
 	PIPEMASON_SERVER=$(server) .build/peers/bin/python -W ignore Tests/PageTests/test_pages.py
 
 .PHONY: test-slow

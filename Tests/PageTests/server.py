@@ -10,9 +10,10 @@ import time
 
 
 class Server:
-    def __init__(self, program, host="127.0.0.1"):
-        """`host` is what browsers call it."""
+    def __init__(self, program, host="127.0.0.1", settings=()):
+        """`host` is what browsers call it; `settings` are further flags of `serve`."""
         self.program = program
+        self.settings = settings
         self.directory = tempfile.mkdtemp(prefix="pipemason-pages-")
         # Not 0: the address that links lead to must be known before the server listens.
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -28,7 +29,7 @@ class Server:
         self.output = os.path.join(self.directory, "output")
         with open(self.output, "w") as output:
             self.process = subprocess.Popen(
-                [self.program, "serve", *self.options, "--listen", f"127.0.0.1:{self.port}", "--public-url", self.url,
+                [self.program, "serve", *self.options, *self.settings, "--listen", f"127.0.0.1:{self.port}", "--public-url", self.url,
                  "--log-format", "text"],
                 stdout=output, stderr=self.log)
         deadline = time.monotonic() + 60
@@ -67,3 +68,37 @@ class Server:
         if self.process.poll() is None:
             self.stop()
         shutil.rmtree(self.directory)
+
+
+class GitHub:
+    """The stand-in for GitHub, as a process."""
+
+    def __init__(self, program, *arguments):
+        self.log = tempfile.NamedTemporaryFile("w+", prefix="pipemason-github-")
+        self.process = subprocess.Popen([program, *arguments], stdout=self.log)
+        last = "github-app-key-file" if "--app" in arguments else "github-client-secret-file"
+        self.wait(lambda text: last in text)
+        # The settings are lines of TOML: name = "value".
+        lines = dict(re.findall(r'^([a-z-]+) = "(.*)"$', self.text(), re.M))
+        self.url = lines["github-url"]
+        self.settings = [word for name, value in lines.items() for word in (f"--{name}", value)]
+
+    def text(self):
+        with open(self.log.name) as log:
+            return log.read()
+
+    def count(self, name):
+        """How often something was done there."""
+        return int((re.findall(rf"^# {name}: (\d+)$", self.text(), re.M) or [0])[-1])
+
+    def wait(self, test, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not test(self.text()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the stand-in for GitHub: " + self.text())
+            time.sleep(0.05)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()

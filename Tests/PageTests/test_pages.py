@@ -16,7 +16,7 @@ from browser import Browser
 from runner import Pairing, Request, Run
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
-from server import Server
+from server import GitHub, Server
 
 TOP = os.path.join(os.path.dirname(__file__), "../..")
 DOMAIN = "@" + "acme.example"
@@ -299,6 +299,75 @@ class PageTests(unittest.TestCase):
         self.assertEqual(200, Request(self.server.url, made)("GET", "/api/v1/runner")[0])
         self.browser.open("/settings/runners")
         self.assertNotIn(made, self.browser.driver.page_source, "a token is shown once")
+
+    def test_github(self):
+        """A person connects GitHub, looks for repositories, is told how far tokens reach, and disconnects, which ends the grant there."""
+        modes = (
+            ((), "oauth-expiring", "an OAuth App cannot ask for less than all of them", "all repositories that you reach", "eight hours at most", "no: "),
+            (("--app",), "installation", "in the repositories that it is installed on", "the one repository of the run", "one hour at most", "yes: "),
+        )
+        for arguments, mode, asked, reach, life, per_operation in modes:
+            with self.subTest(mode):
+                github = GitHub(os.path.join(TOP, os.environ.get("PIPEMASON_GITHUB", ".build/debug/github-stand-in")), "--services", "70", *arguments)
+                self.addCleanup(github.close)
+                server = Server(self.server.program, settings=github.settings)
+                self.addCleanup(server.close)
+                browser = Browser(server.url)
+                self.addCleanup(browser.close)
+                browser.open(server.link)
+                browser.submit("main form button")
+
+                browser.open("/settings/github")
+                self.assertIn(asked, browser.text())
+                self.assertEqual([], browser.violations())
+                browser.picture(f"github-{mode}-offer")
+                browser.submit("form[action='/settings/github/connect'] button")
+                # There and back again: nobody is left at GitHub's.
+                self.assertEqual("/settings/github?outcome=connected", browser.js("return location.pathname + location.search"))
+                self.assertEqual("GitHub is connected.", browser.text("[role=status]"))
+
+                facts = dict(zip((term.text for term in browser.all(".facts dt")), (fact.text for fact in browser.all(".facts dd"))))
+                self.assertEqual(f"mona at {github.url}", facts["Account"])
+                self.assertEqual(mode, facts["Mode"])
+                self.assertEqual("Scopes" in facts, mode.startswith("oauth"))
+                self.assertIn(reach, facts["It reaches"])
+                self.assertIn(life, facts["A token lives"])
+                self.assertTrue(facts["Per operation"].startswith(per_operation), facts)
+                self.assertEqual([], browser.violations())
+                browser.picture(f"github-{mode}")
+
+                def names():
+                    return [cell.text for cell in browser.all("tbody td.main")]
+
+                pages = [names()]
+                self.assertEqual(50, len(pages[0]))
+                browser.submit("nav.pages a[rel=next]")
+                pages.append(names())
+                self.assertEqual([], browser.all("nav.pages a[rel=next]"))
+                every = pages[0] + pages[1]
+                self.assertEqual((72, 72), (len(every), len(set(every))))
+                browser.submit("nav.pages a")
+                self.assertEqual(pages[0], names())
+
+                browser.one("input[name=text]").send_keys("PRIVATE-project")
+                browser.submit("form[action='/settings/github'] button")
+                self.assertEqual(["mona/private-project"], names())
+                self.assertEqual("PRIVATE-project", browser.one("input[name=text]").get_attribute("value"))
+                browser.open("/settings/github?text=%3Cscript%3Epwned(60)%3C/script%3E")
+                self.assertEqual([], names())
+                self.assertIn("None with this name", browser.text())
+
+                self.assertEqual(0, github.count("revoke grant"))
+                browser.one("main details.menu summary").click()
+                browser.picture(f"github-{mode}-disconnect")
+                browser.submit("form[action='/settings/github/disconnect'] button")
+                self.assertEqual("GitHub is disconnected; the authorization there has ended.", browser.text("[role=status]"))
+                self.assertIn("Connect GitHub", browser.text())
+                github.wait(lambda _: github.count("revoke grant") == 1)
+                browser.open("/settings/audit")
+                for action in ("github.connected", "github.disconnected"):
+                    self.assertIn(action, browser.text())
+                self.assert_quiet(browser)
 
     def test_organization(self):
         self.browser.open("/settings/organization")

@@ -1,5 +1,6 @@
-// A GitHub to try the control plane with: `github-stand-in [--app] [PORT]`. One person, `mona`, with two repositories, agrees to whatever
-// is asked. Prints the settings of pipemason-server that go with it (docs/github.md, "To try it").
+// A GitHub to try the control plane with: `github-stand-in [--app] [--services NUMBER] [PORT]`. One person, `mona`, with two repositories and as
+// many services, agrees to whatever is asked. Prints the settings of pipemason-server that go with it (docs/github.md, "To try it"), and then as
+// comments what is done, such as `# revoke grant: 1`.
 internal import Foundation
 internal import GitHubStandIn
 internal import OpenSSLEngine
@@ -8,11 +9,21 @@ func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").ut
 
 var options = GitHubStandIn.Options()
 options.isApp = CommandLine.arguments.contains("--app")
-let port = CommandLine.arguments.dropFirst().compactMap { Int($0) }.first ?? 0
+var numbers = Array(CommandLine.arguments.dropFirst())
+var services = 0
+if let index = numbers.firstIndex(of: "--services"), index + 1 < numbers.count {
+    services = Int(numbers.remove(at: index + 1)) ?? 0
+}
+let port = numbers.compactMap { Int($0) }.first ?? 0
 let standIn = try GitHubStandIn(options)
 standIn.signIn("mona")
 try standIn.addRepository("mona", "private-project", writers: ["mona"], installation: options.isApp ? 1 : nil)
 try standIn.addRepository("acme", "tools", isPrivate: false, readers: ["mona"], installation: options.isApp ? 1 : nil)
+for number in 0..<services {
+    let name = "service-" + String(1000 + number)
+    try standIn.addRepository(
+        "acme", name, writers: ["mona"], installation: options.isApp ? 1 : nil, hasContent: false)
+}
 try await standIn.start(port: port)
 
 let secret = standIn.directory.appendingPathComponent("client-secret")
@@ -30,4 +41,10 @@ if options.isApp {
     say("github-app-id = \"\(standIn.appID)\"")
     say("github-app-key-file = \"\(key.path)\"")
 }
-while true { try await Task.sleep(for: .seconds(3600)) }
+var told: [String: Int] = [:]
+while true {
+    let counts = standIn.counts
+    for (name, count) in counts.sorted(by: { $0.key < $1.key }) where told[name] != count { say("# \(name): \(count)") }
+    told = counts
+    try await Task.sleep(for: .milliseconds(100))
+}
