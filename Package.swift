@@ -329,14 +329,29 @@ if parts != "filter" {
             name: "ServerStorePostgres", dependencies: ["ServerStore", "SealingKit", "CPostgres"],
             swiftSettings: lending),
 
+        // What the server asks of other services goes through here.
+        .target(
+            name: "OutboundHTTP",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: swift),
+        // Artifacts beside the database: a directory, or an S3-compatible store.
+        .target(
+            name: "BodyStores",
+            dependencies: [
+                "OpenSSLEngine", "OutboundHTTP", "SealingKit", "ServerStore", "TextEncodings",
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: lending),
         // GitHub, as the control plane talks to it.
         .target(
             name: "GitHubAPI",
             dependencies: [
-                "JSONText", "OpenSSLEngine", "TextEncodings",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "JSONText", "OpenSSLEngine", "OutboundHTTP", "TextEncodings",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: lending),
 
@@ -361,7 +376,8 @@ if parts != "filter" {
         .target(
             name: "ServerLaunch",
             dependencies: [
-                "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "GitHubAPI", "SealingKit",
+                "BodyStores", "ServerKit", "ServerStore", "ServerStorePostgres", "ServerStoreSQLite", "GitHubAPI",
+                "SealingKit",
                 "OpenSSLEngine", "RedactionKit", "RedactionLogging", "RunModel", "JSONText", "TOMLText",
                 "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -433,6 +449,13 @@ if parts != "filter" {
             ],
             path: "Benchmarks/ServerLoad", swiftSettings: lending,
             linkerSettings: linkedStatically("-static-stdlib")),
+        // An S3-compatible server for the tests of a process, gone with it, and a proxy before it that fails as it is told.
+        .target(
+            name: "S3TestSupport", dependencies: ["BodyStores", "RawHTTP", "ServerStore"], path: "Tests/S3TestSupport",
+            swiftSettings: lending),
+        .testTarget(
+            name: "BodyStoresTests", dependencies: ["BodyStores", "OpenSSLEngine", "S3TestSupport", "ServerStore"],
+            swiftSettings: lending),
         // A GitHub for tests, and a program of it to try things with.
         .target(
             name: "GitHubStandIn",
@@ -466,7 +489,8 @@ if parts != "filter" {
         .testTarget(
             name: "ServerKitTests",
             dependencies: [
-                "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite", "GitHubAPI", "GitHubStandIn",
+                "BodyStores", "S3TestSupport", "ServerTestSupport", "ServerKit", "ServerStore", "ServerStoreSQLite",
+                "GitHubAPI", "GitHubStandIn",
                 "Gzip", "RunModel", "SealingKit", "PostgresTestSupport",
                 "OpenSSLEngine", "JSONText", "TextEncodings",
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -487,7 +511,8 @@ if parts != "filter" {
         .testTarget(
             name: "ServerLaunchTests",
             dependencies: [
-                "ServerTestSupport", "GitHubStandIn", "RawHTTP", "ServerLaunch", "ServerKit", "ServerStore",
+                "BodyStores", "S3TestSupport", "ServerTestSupport", "GitHubStandIn", "RawHTTP", "ServerLaunch",
+                "ServerKit", "ServerStore",
                 "RunModel", "SealingKit", "JSONText", "pipemason-server", "pipemason", "pipemason-link",
                 "PostgresTestSupport", "ServerStorePostgres", "ServerStoreSQLite",
                 .product(name: "Hummingbird", package: "hummingbird"),

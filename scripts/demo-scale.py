@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Three servers on one PostgreSQL behind haproxy, each in a network namespace of its own, under load: servers are killed, cut off from
 the database, cut off from the balancer; all are cut off from the database at once; the database crashes. Then: nothing that was acknowledged is missing, nothing is there twice, and those who watch
-had everything within seconds of each healing. Usage: demo-scale.py PROGRAM [SECONDS]; needs root, iproute2, haproxy and postgresql.
+had everything within seconds of each healing; artifacts lie in a directory that the servers share, each that was acknowledged is there, and there is no
+file that no row knows. Usage: demo-scale.py PROGRAM [SECONDS]; needs root, iproute2, haproxy and postgresql.
 
 The namespaces are joined by two bridges in a namespace of their own: one between balancer and servers, one between servers and database. A
 cable is pulled by taking its port off the bridge, so that packets vanish and nobody is told.
@@ -30,6 +31,8 @@ from ctypes import CDLL, get_errno
 PROGRAM = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 60
 SERVERS, RUNNERS, WATCHERS, BATCH = 3, 8, 6, 20
+# Batches of a run between two of its artifacts.
+ARTIFACT_AFTER = 5
 CATCH_UP = 5.0
 TAG = f"pm{os.getpid() % 10000}"
 WORK = tempfile.mkdtemp(prefix="pipemason-scale-")
@@ -113,7 +116,8 @@ DATABASE = ["--database", "postgres://pipemason@10.77.2.1/pipemason"]
 
 
 def options(n):
-    return [*DATABASE, "--database-password-file", f"{WORK}/pgpass", "--data", f"{WORK}/s{n}", "--kek-file", f"{WORK}/kek"]
+    return [*DATABASE, "--database-password-file", f"{WORK}/pgpass", "--data", f"{WORK}/s{n}", "--kek-file", f"{WORK}/kek",
+            "--artifacts", f"{WORK}/artifacts"]
 
 
 class Server:
@@ -210,6 +214,8 @@ class Runner(threading.Thread):
         self.run_id, self.stop, self.lines = uuid7(), stop, []
         self.acknowledged, self.errors, self.unexpected = 0, collections.Counter(), []
         self.gaps, self.times = [], []
+        # By digest: the artifacts that were acknowledged.
+        self.artifacts = {}
 
     def attempt(self, method, path, headers, body=None):
         while True:
@@ -218,7 +224,7 @@ class Runner(threading.Thread):
                 status, content = call(method, path, {**self.headers, **headers}, body)
                 if status in (200, 201):
                     self.times.append(time.monotonic() - begun)
-                    return json.loads(content)
+                    return json.loads(content or b"{}")
                 self.errors[status] += 1
                 if status not in (429, 502, 503, 504, 500):
                     self.unexpected.append((status, content[:300]))
@@ -245,6 +251,13 @@ class Runner(threading.Thread):
                 return
             self.gaps.append(time.monotonic() - last)
             self.acknowledged = answer["next_seq"] - 1
+            if first // BATCH % ARTIFACT_AFTER == 0:
+                body = f"a picture of line {first}, of {self.run_id}\n".encode() * 200
+                digest = hashlib.sha256(body).hexdigest()
+                if self.attempt(
+                        "PUT", f"/api/v1/runs/{self.run_id}/artifacts/{digest}?name=picture", {"Content-Type": "text/plain"}, body) is None:
+                    return
+                self.artifacts[digest] = body
             time.sleep(0.05)
 
 
@@ -324,8 +337,23 @@ def wait_for_watchers(watchers, what, more=BATCH):
     return took
 
 
+def loose_files():
+    """Holds the shared directory against the rows: each artifact has its file, and each file is an artifact's or to be deleted."""
+    def known(table):
+        return set(run(
+            f"{BINARIES}/psql", "-qAt", "-h", f"{WORK}/db", "-U", "admin", "-d", "pipemason", "-c",
+            f"SELECT body_id FROM {table}").split())
+
+    files = {name for _, _, names in os.walk(f"{WORK}/artifacts") for name in names} - {"owner"}
+    artifacts, loose = known("artifacts"), known("loose_bodies")
+    print(f"artifacts: {len(artifacts)} rows, {len(files)} files, {len(loose)} names of bodies that nobody refers to")
+    nobodys = {name.removesuffix(".part") for name in files} - artifacts - loose
+    return (["artifacts are without their files"] if artifacts - files else []) + ([f"{len(nobodys)} files are nobody's"] if nobodys else [])
+
+
 def main():
     make_network()
+    os.mkdir(f"{WORK}/artifacts", 0o700)
     start_database()
     first = Server(0)
     servers = [first] + [Server(n) for n in range(1, SERVERS)]
@@ -400,6 +428,10 @@ def main():
             failures.append(f"run {runner.run_id}: what was acknowledged is not what is stored")
         if stored != runner.lines[:len(stored)] or len(stored) > len(runner.lines):
             failures.append(f"run {runner.run_id}: something else is stored")
+        for digest, body in runner.artifacts.items():
+            if call("GET", f"/api/v1/runs/{runner.run_id}/artifacts/{digest}", runner.headers, timeout=60) != (200, body):
+                failures.append(f"run {runner.run_id}: an artifact that was acknowledged is not there")
+    failures += loose_files()
     for watcher in watchers:
         failures += watcher.problems
     errors = sum((runner.errors for runner in runners), collections.Counter())
@@ -407,7 +439,7 @@ def main():
     longest = max(max(runner.gaps) for runner in runners)
     print(
         f"{turn} faults, {events} events of {len(runners)} runs; requests refused or lost and sent again: {dict(errors)}; "
-        f"a batch took {times[len(times) // 2] * 1000:.0f} ms in the middle, {longest:.1f} s at most; "
+        f"{sum(len(runner.artifacts) for runner in runners)} artifacts; a request took {times[len(times) // 2] * 1000:.0f} ms in the middle, {longest:.1f} s at most; "
         f"{sum(watcher.connections for watcher in watchers)} streams of {len(watchers)} watchers")
     verified = subprocess.run(["ip", "netns", "exec", f"{TAG}s0", PROGRAM, "verify", *options(0)], text=True, capture_output=True)
     print("verify: " + (verified.stdout + verified.stderr).strip())

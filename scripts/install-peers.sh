@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests hold ours against, if it is missing: Debian's `age`, `rsyslog`, `logrotate`, systemd's journal, `faketime`, `tinyproxy` and `openssl`, and PyPI's `cryptography` (50 is the first with
 # Cobblestone) and `pillow` (images) in a virtual environment under .build/peers; for the pages Debian's Chromium, and PyPI's selenium and axe-core; for the
-# server Debian's `postgresql`, `haproxy` and `slowhttptest`, and PyPI's authlib and schemathesis.
+# server Debian's `postgresql`, `haproxy` and `slowhttptest`, and PyPI's authlib, schemathesis and nanio
+# (an S3-compatible server that checks signatures).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,4 +40,7 @@ if ! "$peers/bin/python" -c 'import cryptography.cobblestone, PIL, authlib, sche
 fi
 if ! "$peers/bin/python" -c 'import selenium, axe_core_python' 2>/dev/null; then
     "$peers/bin/pip" install -q --disable-pip-version-check 'selenium>=4' axe-core-python
+fi
+if [ ! -x "$peers/bin/nanio" ]; then
+    "$peers/bin/pip" install -q --disable-pip-version-check 'nanio>=0.1.7'
 fi

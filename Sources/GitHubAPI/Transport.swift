@@ -1,29 +1,20 @@
-internal import AsyncHTTPClient
 internal import JSONText
-internal import NIOCore
 internal import NIOHTTP1
-internal import NIOPosix
-internal import NIOSSL
-internal import Synchronization
+internal import OutboundHTTP
 
-/// Requests to one site. Redirects are not followed: they would take credentials to wherever an answer says.
+/// Requests to one site.
 struct Transport: Sendable {
     /// The longest that a request may take, its answer included.
-    static let timeout = TimeAmount.seconds(20)
-    static let connectTimeout = TimeAmount.seconds(5)
+    static let timeout: Duration = .seconds(20)
     /// The largest answer in bytes: a page of 50 repositories has about 300 KB.
     static let maximumAnswer = 4 << 20
 
-    private let client: HTTPClient
+    private let client: OutboundClient
 
     /// - Parameter authorities: A file of certificates (PEM) to trust in place of the system's.
-    init(authorities: String?) { client = Self.client(authorities) }
+    init(authorities: String?) { client = OutboundClient(authorities: authorities) }
 
-    struct Answer {
-        let status: Int
-        let headers: HTTPHeaders
-        let body: [UInt8]
-    }
+    typealias Answer = OutboundClient.Answer
 
     enum Credential {
         case bearer(GitHubToken)
@@ -47,8 +38,7 @@ struct Transport: Sendable {
         _ method: HTTPMethod, _ url: String, _ credential: Credential, json: JSONValue? = nil, form: String? = nil,
         place: String
     ) async throws(GitHubError) -> Answer {
-        var request = HTTPClientRequest(url: url)
-        request.method = method
+        var request = OutboundClient.Request(method, url)
         request.headers.add(name: "user-agent", value: "pipemason-server")
         let isForm = form != nil
         request.headers.add(name: "accept", value: isForm ? "application/json" : "application/vnd.github+json")
@@ -57,51 +47,19 @@ struct Transport: Sendable {
         if let header = credential.header { request.headers.add(name: "authorization", value: header) }
         if let json {
             request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(ByteBuffer(string: json.text))
+            request.body = Array(json.text.utf8)
         } else if let form {
             request.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
-            request.body = .bytes(ByteBuffer(string: form))
+            request.body = Array(form.utf8)
         }
-        do {
-            let answer = try await client.execute(request, timeout: Self.timeout)
-            var body: [UInt8] = []
-            for try await piece in answer.body {
-                guard body.count + piece.readableBytes <= Self.maximumAnswer else {
-                    throw GitHubError(.malformed, place, status: Int(answer.status.code))
-                }
-                body += piece.readableBytesView
-            }
-            return Answer(status: Int(answer.status.code), headers: answer.headers, body: body)
-        } catch let error as GitHubError {
-            throw error
-        } catch is HTTPParserError {
-            throw GitHubError(.malformed, place)
+        do throws(OutboundClient.Failure) {
+            return try await client.send(request, within: Self.timeout, atMost: Self.maximumAnswer)
         } catch {
-            // The error's own text may hold the address with its query.
-            throw GitHubError(.unreachable, place)
-        }
-    }
-
-    /// Clients live as long as the process, one for each file of certificates: closing one while requests are under way is what ends
-    /// badly.
-    private static let clients = Mutex<[String: HTTPClient]>([:])
-
-    private static func client(_ authorities: String?) -> HTTPClient {
-        clients.withLock { clients in
-            if let client = clients[authorities ?? ""] { return client }
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.minimumTLSVersion = .tlsv12
-            if let authorities { tls.trustRoots = .file(authorities) }
-            var configuration = HTTPClient.Configuration(
-                tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: connectTimeout),
-                ignoreUncleanSSLShutdown: false)
-            configuration.httpVersion = .http1Only
-            configuration.connectionPool.idleTimeout = .seconds(30)
-            configuration.connectionPool.retryConnectionEstablishment = false
-            let client = HTTPClient(
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
-            clients[authorities ?? ""] = client
-            return client
+            switch error {
+            case .tooLarge(let status): throw GitHubError(.malformed, place, status: status)
+            case .malformed: throw GitHubError(.malformed, place)
+            case .unreachable, .timedOut: throw GitHubError(.unreachable, place)
+            }
         }
     }
 }

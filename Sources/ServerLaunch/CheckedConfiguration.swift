@@ -59,6 +59,11 @@ extension ServerConfiguration {
         if tls == nil, !["127.0.0.1", "::1", "localhost"].contains(address.host), list(.trustedProxies).isEmpty {
             warnings.append("\(origin(.listen)): listens to other machines without TLS and without a trusted proxy")
         }
+        if let location = try? s3(), !location.isSecure {
+            warnings.append(
+                "\(origin(.artifactsEndpoint)): artifacts-endpoint is not https: what is stored is sealed, but can be withheld"
+            )
+        }
         if list(.mailCommand).isEmpty {
             warnings.append("mail-command is not set: sign-in links are printed by `sign-in-link` only")
         }
@@ -93,6 +98,7 @@ extension ServerConfiguration {
             throw fail(.mailCommand, "mail-from is needed as well")
         }
         try checkGitHub()
+        try checkArtifacts()
         guard Logger.Level(rawValue: text(.logLevel) ?? "") != nil else {
             throw fail(.logLevel, Setting.logLevel.summary)
         }

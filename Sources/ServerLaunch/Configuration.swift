@@ -8,6 +8,12 @@ package enum Setting: String, CaseIterable, Sendable {
     case database
     case databasePasswordFile = "database-password-file"
     case databaseConnections = "database-connections"
+    case artifacts
+    case artifactsEndpoint = "artifacts-endpoint"
+    case artifactsRegion = "artifacts-region"
+    case artifactsAddressing = "artifacts-addressing"
+    case artifactsCredentialsFile = "artifacts-credentials-file"
+    case artifactsCAFile = "artifacts-ca-file"
     case kekFile = "kek-file"
     case listen
     case publicURL = "public-url"
@@ -42,6 +48,15 @@ package enum Setting: String, CaseIterable, Sendable {
             "A PostgreSQL database for several servers: postgres://user@host/name; without it, a file in data."
         case .databasePasswordFile: "The file of the database's password, in the form of .pgpass."
         case .databaseConnections: "The most connections to PostgreSQL."
+        case .artifacts:
+            "Where artifacts are kept: a directory that all servers share, or s3://bucket/prefix; without it, the database."
+        case .artifactsEndpoint: "The address of the S3-compatible store; without it, Amazon's in the region."
+        case .artifactsRegion: "The region of the bucket; without it, us-east-1."
+        case .artifactsAddressing: "path or virtual-host; without it, virtual-host for Amazon."
+        case .artifactsCredentialsFile:
+            "The file of the access key, in the form of ~/.aws/credentials; without it, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        case .artifactsCAFile:
+            "Trust the certificates in this file (PEM) for the S3-compatible store, in place of the system's."
         case .kekFile: "The file of the keys that wrap all others; better not on the database's disk."
         case .listen: "Where to listen: address and port."
         case .publicURL: "Under which address browsers and runners reach the server."

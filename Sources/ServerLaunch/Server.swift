@@ -63,11 +63,14 @@ package struct Server: Sendable {
         // Made now, at the first start, before there is a database that needs it.
         if directory.isEmbedded { try directory.prepareKeks(isEmpty: !directory.hasDatabase) }
         let store = try directory.open()
+        let bodies = try configuration.bodies()
         // Servers that start at once on an empty database make one organization, under the keys of the first.
         let (plane, link) = try await store.exclusively {
             try directory.prepareKeks(isEmpty: try await store.organizations().isEmpty)
-            let plane = try makePlane(store, directory, metrics)
-            return (plane, try await firstStart(plane))
+            let plane = try makePlane(store, bodies, directory, metrics)
+            let link = try await firstStart(plane)
+            try await BodyOwner(store).claim(bodies)
+            return (plane, link)
         }
         if let link { announce("sign in once, within 15 minutes: \(link)") }
 
@@ -101,11 +104,13 @@ package struct Server: Sendable {
     }
 
     private func makePlane(
-        _ store: any ControlPlaneStore, _ directory: DataDirectory, _ metrics: PrometheusMetrics
+        _ store: any ControlPlaneStore, _ bodies: (any BodyStore)?, _ directory: DataDirectory,
+        _ metrics: PrometheusMetrics
     ) throws -> ControlPlane {
         var settings = configuration.settings()
         settings.metricsText = { metrics.text() }
         settings.github = try configuration.github()
+        settings.bodies = bodies
         let command = configuration.list(.mailCommand)
         let mailer: any Mailer =
             command.isEmpty ? NoMailer() : CommandMailer(command: command, from: configuration.text(.mailFrom) ?? "")
@@ -161,6 +166,7 @@ struct Sweeper: Service {
                 do {
                     while try await plane.store.sweep(now: plane.now()) >= StoreLimits.sweep {}
                     try await plane.github?.sweepGrants()
+                    try await plane.deleteLooseBodies()
                 } catch {
                     logger.error("The sweep failed.", metadata: ["error.type": "\(type(of: error))"])
                 }

@@ -5,8 +5,7 @@ public import SealingKit
 /// All methods are safe to call at once. What a method changes is durable when it returns. Rows of different
 /// organizations have no key in common; the contract suite holds every store to that.
 public protocol ControlPlaneStore: EntranceStore, MemberStore, RunnerTokenStore, RunStore, EventStore, ArtifactStore,
-    AuditStore,
-    ReceiptKeyStore, PasskeyStore, GitHubStore, NoticeStore
+    LooseBodyStore, AuditStore, ReceiptKeyStore, PasskeyStore, GitHubStore, NoticeStore
 {
     /// The keys of organizations and the records under them, for SealingKit's `KeyRing`.
     var keys: any KeyRingStore { get }

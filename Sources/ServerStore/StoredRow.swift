@@ -172,6 +172,18 @@ extension StoredRow {
             wrappedKey: try blob("wrapped_key"))
     }
 
+    /// Where an artifact's body is.
+    package func artifactBody() throws -> ArtifactBody {
+        let here = try blob("body")
+        let id: BodyID? = try optional("body_id")
+        guard here.isEmpty || id == nil else { throw StoreError(.damaged, "column body_id") }
+        return id.map { .elsewhere($0) } ?? .here(here)
+    }
+
+    package func looseBody() throws -> LooseBody {
+        LooseBody(organization: try value("org_id"), id: try value("body_id"))
+    }
+
     package func githubConnection() throws -> GitHubConnection {
         GitHubConnection(
             user: try value("user_id"), site: try value("site"), account: try value("account"),

@@ -8,14 +8,14 @@ internal import ServerStore
 /// and not once a row.
 enum Schema {
     /// The migrations in order; the first is number 1.
-    static let migrations = [version1, passkeys, github, eventBlocks]
+    static let migrations = [version1, passkeys, github, eventBlocks, bodies]
 
     /// Tables that must have forced row-level security; `PostgresStore` refuses to work without.
     static let protectedTables = [
         "orgs", "users", "memberships", "sessions", "sign_in_links", "passkeys", "challenges", "invitations",
         "device_grants", "runner_tokens",
         "runs", "event_blocks", "artifacts", "receipt_keys", "org_keys", "audit", "github_connections",
-        "git_grants",
+        "git_grants", "loose_bodies",
     ]
 
     /// Brings the schema up to date. One server does it, others wait.
@@ -146,6 +146,36 @@ enum Schema {
 
     /// Rows of the transaction's organization.
     private static let inOrganization = "org_id = (SELECT app_org())"
+
+    /// Bodies of artifacts beside the database. `body` is empty where there is a `body_id`. The outbox refers to nothing, so that it
+    /// outlives what the bodies belonged to; foreign keys that delete artifacts run the trigger as well, in the scope of the
+    /// transaction that deletes.
+    private static let bodies: [String] =
+        [
+            "ALTER TABLE artifacts ADD COLUMN body_id uuid",
+            """
+            CREATE TABLE loose_bodies (
+                org_id uuid NOT NULL,
+                body_id uuid NOT NULL,
+                due bigint NOT NULL,
+                -- Whether it is being deleted.
+                going bigint NOT NULL,
+                PRIMARY KEY (org_id, body_id)
+            )
+            """,
+            "CREATE INDEX loose_bodies_by_time ON loose_bodies (due)",
+            """
+            CREATE FUNCTION artifact_leaves_body() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO loose_bodies (org_id, body_id, due, going) VALUES (OLD.org_id, OLD.body_id, 0, 0);
+                RETURN NULL;
+            END $$
+            """,
+            """
+            CREATE TRIGGER artifact_leaves_body AFTER DELETE ON artifacts FOR EACH ROW WHEN (OLD.body_id IS NOT NULL)
+                EXECUTE FUNCTION artifact_leaves_body()
+            """,
+        ] + protect("loose_bodies", "\(inOrganization) OR (SELECT app_task()) = 'sweep'")
 
     private static let policies: [String] = {
         var statements: [String] = []

@@ -17,7 +17,7 @@ struct Visibility: Equatable {
     enum Task: String {
         /// Sees which organizations there are, and nothing else of them.
         case list
-        /// Removes what expired: sessions, links, challenges, pairing requests, invitations.
+        /// Removes what expired: sessions, links, challenges, pairing requests, invitations, and names of bodies that nothing refers to.
         case sweep
     }
 

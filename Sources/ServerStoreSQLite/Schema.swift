@@ -15,6 +15,7 @@ enum Schema {
             try database.execute(sql: eventBlocks)
             try moveEvents(in: database)
         }
+        migrator.registerMigration("bodies") { database in try database.execute(sql: bodies) }
         return migrator
     }
 
@@ -300,5 +301,25 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX git_grants_by_run ON git_grants (org_id, run_id);
         CREATE INDEX git_grants_open ON git_grants (org_id, expires) WHERE closed IS NULL;
+        """
+
+    /// Bodies of artifacts beside the database. `body` is empty where there is a `body_id`. The outbox refers to nothing, so that it
+    /// outlives what the bodies belonged to; foreign keys that delete artifacts run the trigger as well.
+    private static let bodies = """
+        ALTER TABLE artifacts ADD COLUMN body_id BLOB;
+
+        CREATE TABLE loose_bodies (
+            org_id BLOB NOT NULL,
+            body_id BLOB NOT NULL,
+            due INTEGER NOT NULL,
+            -- Whether it is being deleted.
+            going INTEGER NOT NULL,
+            PRIMARY KEY (org_id, body_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX loose_bodies_by_time ON loose_bodies (due);
+
+        CREATE TRIGGER artifact_leaves_body AFTER DELETE ON artifacts WHEN OLD.body_id IS NOT NULL BEGIN
+            INSERT INTO loose_bodies (org_id, body_id, due, going) VALUES (OLD.org_id, OLD.body_id, 0, 0);
+        END;
         """
 }

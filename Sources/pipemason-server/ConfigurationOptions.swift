@@ -19,6 +19,24 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: ArgumentHelp(Setting.databaseConnections.help, valueName: "number"))
     var databaseConnections: String?
 
+    @Option(help: ArgumentHelp(Setting.artifacts.help, valueName: "place"))
+    var artifacts: String?
+
+    @Option(help: ArgumentHelp(Setting.artifactsEndpoint.help, valueName: "url"))
+    var artifactsEndpoint: String?
+
+    @Option(help: ArgumentHelp(Setting.artifactsRegion.help, valueName: "name"))
+    var artifactsRegion: String?
+
+    @Option(help: ArgumentHelp(Setting.artifactsAddressing.help, valueName: "form"))
+    var artifactsAddressing: String?
+
+    @Option(help: ArgumentHelp(Setting.artifactsCredentialsFile.help, valueName: "file"))
+    var artifactsCredentialsFile: String?
+
+    @Option(name: .customLong("artifacts-ca-file"), help: ArgumentHelp(Setting.artifactsCAFile.help, valueName: "file"))
+    var artifactsCAFile: String?
+
     @Option(help: ArgumentHelp(Setting.kekFile.help, valueName: "file"))
     var kekFile: String?
 
@@ -81,7 +99,10 @@ struct ConfigurationOptions: ParsableArguments {
         var flags: [Setting: [String]] = [:]
         let texts: [(Setting, String?)] = [
             (.data, data), (.database, database), (.databasePasswordFile, databasePasswordFile),
-            (.databaseConnections, databaseConnections), (.kekFile, kekFile), (.listen, listen),
+            (.databaseConnections, databaseConnections), (.artifacts, artifacts),
+            (.artifactsEndpoint, artifactsEndpoint), (.artifactsRegion, artifactsRegion),
+            (.artifactsAddressing, artifactsAddressing), (.artifactsCredentialsFile, artifactsCredentialsFile),
+            (.artifactsCAFile, artifactsCAFile), (.kekFile, kekFile), (.listen, listen),
             (.publicURL, publicURL),
             (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.mailFrom, mailFrom), (.firstOwner, firstOwner),
             (.firstOrganization, firstOrganization), (.githubURL, githubURL), (.githubClientID, githubClientID),

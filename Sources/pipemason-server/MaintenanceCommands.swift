@@ -19,7 +19,8 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await handlingErrors {
-            let directory = DataDirectory(try options.configuration())
+            let configuration = try options.configuration()
+            let directory = DataDirectory(configuration)
             guard directory.isEmbedded else {
                 report(
                     "PostgreSQL has its own backups: pg_dump as a role with BYPASSRLS, or continuous archiving (docs/operations.md)"
@@ -30,6 +31,9 @@ struct BackupCommand: AsyncParsableCommand {
             _ = umask(0o077)
             let store = try directory.openEmbedded()
             try await store.backup(to: file)
+            if let place = configuration.text(.artifacts) {
+                report("artifacts are not part of it: copy \(place) as well, now that the database is copied")
+            }
         }
     }
 }
@@ -48,6 +52,7 @@ struct VerifyCommand: AsyncParsableCommand {
         try await handlingErrors {
             let configuration = try options.configuration()
             let (plane, keks) = try openPlane(configuration, database: backup)
+            try await BodyOwner(plane.store).check(plane.settings.bodies)
             let result = try await Verification(plane: plane, keks: keks).run()
             for problem in result.problems { report(problem) }
             print(
@@ -146,12 +151,14 @@ struct OrganizationCommand: AsyncParsableCommand {
 private func openPlane(
     _ configuration: ServerConfiguration, database: String? = nil
 ) throws -> (ControlPlane, KeyFile) {
+    var settings = configuration.settings()
+    settings.bodies = try configuration.bodies()
     let directory = DataDirectory(configuration)
     if database == nil { try directory.requireDatabase() }
     let keks = try directory.keks()
     let store: any ControlPlaneStore = try database.map { try SQLiteStore(path: $0) } ?? directory.open()
     let plane = try ControlPlane(
-        store: store, keks: { keks }, settings: configuration.settings(), mailer: NoMailer())
+        store: store, keks: { keks }, settings: settings, mailer: NoMailer())
     return (plane, keks)
 }
 

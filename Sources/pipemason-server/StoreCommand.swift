@@ -35,6 +35,9 @@ struct StoreCommand: AsyncParsableCommand {
                 let rows = try await StoreCopy(from: source, to: address).run { print($0) }
                 try source.close()
                 print("\(rows) rows are copied, and are the same there")
+                if let place = configuration.text(.artifacts) {
+                    print("artifacts stay in \(place): the servers there need the same setting")
+                }
             }
         }
     }

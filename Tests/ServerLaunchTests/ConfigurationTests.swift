@@ -1,4 +1,5 @@
 internal import ServerLaunch
+internal import ServerStore
 internal import Testing
 
 @Suite struct ConfigurationTests {
@@ -32,10 +33,30 @@ internal import Testing
         ("public-url = \"https://a.example/path\"", "server.toml:1"),
         ("public-url = \"ftp://a.example\"", "server.toml:1"),
         ("tls-key = \"k\"", "server.toml:1"), ("mail-command = [\"sendmail\"]", "server.toml:1"),
-        ("first-owner = \"x\"", "server.toml:1"),
+        ("first-owner = \"x\"", "server.toml:1"), ("artifacts = \"s3://x\"", "server.toml:1"),
+        ("artifacts = \"relative\"", "server.toml:1"), ("artifacts = \"https://s3.example/b\"", "server.toml:1"),
+        ("artifacts = \"s3://bucket\"\nartifacts-endpoint = \"s3.example\"", "server.toml:2"),
+        ("artifacts = \"s3://bucket\"\nartifacts-region = \"EU\"", "server.toml:2"),
+        ("artifacts = \"s3://bucket\"\nartifacts-addressing = \"dns\"", "server.toml:2"),
+        ("artifacts-endpoint = \"https://s3.example\"", "server.toml:1"),
+        ("artifacts = \"/srv/artifacts\"\nartifacts-ca-file = \"/x\"", "server.toml:2"),
     ]) func whatDoesNotFitIsNamedWithItsPlace(_ file: String, _ place: String) throws {
         let error = #expect(throws: ConfigurationError.self) { try configuration(file: file) }
         #expect(error?.place == place)
+    }
+
+    @Test func placeOfArtifactsIsMadeFromItsSettings() throws {
+        #expect(try configuration().bodies(environment: [:])?.place == nil)
+        let keys = ["AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "word"]
+        let amazon = try configuration([.artifacts: ["s3://acme/a"], .artifactsRegion: ["eu-west-1"]])
+        #expect(try amazon.bodies(environment: keys)?.place == "s3://acme/a/")
+        let missing = #expect(throws: StoreError.self) { _ = try amazon.bodies(environment: [:]) }
+        #expect(missing?.place.contains("AWS_ACCESS_KEY_ID") == true)
+        let absent = try configuration([.artifacts: ["/nonexistent/artifacts"]])
+        let error = #expect(throws: StoreError.self) { _ = try absent.bodies(environment: [:]) }
+        #expect(error?.place.hasPrefix("/nonexistent/artifacts: ") == true)
+        let plain = try configuration([.artifacts: ["s3://acme"], .artifactsEndpoint: ["http://s3.example"]])
+        #expect(plain.warnings.contains { $0.contains("artifacts-endpoint is not https") })
     }
 
     @Test func warnsOfWhatIsLikelyNotMeant() throws {

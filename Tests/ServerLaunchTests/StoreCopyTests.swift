@@ -1,6 +1,9 @@
+internal import BodyStores
 internal import Foundation
 internal import PostgresTestSupport
+internal import RawHTTP
 internal import RunModel
+internal import SealingKit
 internal import ServerKit
 internal import ServerLaunch
 internal import ServerStore
@@ -112,6 +115,119 @@ internal import Testing
             #expect(!lines.isEmpty && lines == originals)
         }
         try embedded.close()
+    }
+
+    /// Connections to GitHub, what was handed out of them, and artifacts, here and elsewhere: sealed rows open where they went to.
+    @Test func sealedRowsMoveToPostgreSQLAndOpenThere() async throws {
+        let cluster = try PostgresCluster.shared.get()
+        let database = try cluster.newDatabase()
+        let (directory, bodies) = (try ServerProcess.newDirectory(), try ServerProcess.newDirectory())
+        defer {
+            for directory in [directory, bodies] { try? FileManager.default.removeItem(at: directory) }
+            try? cluster.dropDatabase(database)
+        }
+        let data = DataDirectory(path: directory.path)
+        try data.prepare()
+        try data.prepareKeks(isEmpty: true)
+        let flags = ["--artifacts", bodies.path]
+        // A server that has run once owns the place.
+        let server = try ServerProcess(directory, flags)
+        let place = try DirectoryBodies(bodies.path)
+        let source = try data.openEmbedded()
+        let known = try #require(try await source.organizations().first)
+        #expect(try await place.owner() == known.id.description)
+        let scope = Scope.server(known.id)
+        let user = try #require(try await source.members(scope).first).user.id
+        let token = try ServerProcess.run(directory, ["runner-token", "desk"]).output
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let hash = try #require(Authenticator.hash(of: token, .runner))
+        let (runner, _) = try #require(try await source.runner(hash, address: nil, now: .now))
+        guard case .runner(let runnerID) = runner.actor else { throw StoreError(.refused, "not a runner") }
+        let run = StoreRunID.new(at: .now)
+        _ = try await source.putRun(
+            runner, run, RunDescription(title: "run"),
+            chain: ChainHead(next: 1, hash: [UInt8](repeating: 0, count: 32)), now: .now)
+
+        let keks = try data.keks()
+        func ring(_ store: any ControlPlaneStore) -> KeyRing<AnyKeyRingStore> {
+            KeyRing(store: AnyKeyRingStore(base: store.keys), keks: keks)
+        }
+        let keys = try await ring(source).open(known.id.description)
+        let now = StoreTime.now
+        let connection = GitHubConnection(
+            user: user, site: "https://github.com", account: "mona", accountID: 1, scopes: "repo read:user",
+            isApp: false,
+            created: now, renewed: now, expires: now + .seconds(60), refreshExpires: nil, generation: 7,
+            tokens: try keys.sealField(
+                Array("tokens".utf8).span, try SealedPlace.githubTokens(known.id, user, generation: 7)))
+        try await source.putGitHubConnection(scope, connection, now: now)
+        #expect(
+            try await source.leaseGitHubRenewal(scope, of: user, generation: 7, until: now + .seconds(9), now: now))
+        func grant(_ text: String?) throws -> GitGrant {
+            let id = GitGrantID.new(at: now)
+            return GitGrant(
+                id: id, run: run, runner: runnerID, user: user, repository: "acme/tools", operation: "push",
+                mode: "installation", created: now, expires: text == nil ? nil : now + .seconds(60),
+                token: try text.map {
+                    try keys.sealField(Array($0.utf8).span, try SealedPlace.gitGrant(known.id, id))
+                })
+        }
+        let (open, shared, closed) = (try grant("of one operation"), try grant(nil), try grant("closed"))
+        for grant in [open, shared, closed] { #expect(try await source.addGitGrant(runner, grant, now: now)) }
+        #expect(try await source.closeGitGrant(runner, of: run, closed.id, now: now))
+        for text in ["one", "two"] {
+            let digest = ChainHash(of: Array(text.utf8).span)
+            let answer = try HTTPSocket(port: server.port).request(
+                "PUT", "/api/v1/runs/\(run)/artifacts/\(digest)?name=\(text)",
+                bearer(token).merging(["Content-Type": "text/plain"]) { $1 }, Array(text.utf8))
+            #expect(answer.status == 201, "\(answer.text)")
+        }
+        #expect(server.stop() == 0)
+        let loose = BodyID.new(at: now)
+        try await source.announceBody(runner, loose, due: now)
+        try source.close()
+
+        let target = ["--database", cluster.uri(database)]
+        let copied = try ServerProcess.run(directory, ["store", "copy"] + target + flags)
+        #expect(copied.status == 0 && copied.output.contains("github_connections: 1 rows"), "\(copied.output)")
+        #expect(copied.output.contains("git_grants: 3 rows") && copied.output.contains("loose_bodies: 1 rows"))
+        #expect(copied.output.contains("artifacts stay in \(bodies.path)"))
+        let verified = try ServerProcess.run(directory, ["verify"] + target + flags)
+        #expect(verified.status == 0 && verified.output.contains("2 artifacts, 0 problems"), "\(verified.output)")
+
+        let store = try PostgresStore(try cluster.address(database), connections: 2)
+        defer { store.close() }
+        #expect(try await store.githubConnection(scope, of: user) == connection)
+        for grant in [open, shared] { #expect(try await store.gitGrant(scope, of: run, grant.id) == grant) }
+        let over = try #require(try await store.gitGrant(scope, of: run, closed.id))
+        #expect(over.closed == now && over.token == nil)
+        #expect(try await store.dueGitGrants(scope, now: now + .seconds(61), limit: 9).map(\.id) == [open.id])
+        // The right to renew is the row's as well: whoever finds it expired takes it.
+        #expect(
+            try await !store.leaseGitHubRenewal(scope, of: user, generation: 7, until: now + .seconds(20), now: now))
+        let there = try await ring(store).open(known.id.description)
+        let tokens = try there.openField(
+            connection.tokens.span, try SealedPlace.githubTokens(known.id, user, generation: 7))
+        #expect(text(tokens.bytes) == "tokens")
+        let kept = try #require(open.token)
+        let opened = try there.openField(kept.span, try SealedPlace.gitGrant(known.id, open.id))
+        #expect(text(opened.bytes) == "of one operation")
+        let due = try await store.takeLooseBodies(now: now, until: now + .seconds(60), limit: 9)
+        #expect(due.map(\.id) == [loose])
+
+        // All of them are sealed under the organization's key, so a new one reaches all.
+        for command in ["rotate-org", "reseal"] {
+            let done = try ServerProcess.run(directory, ["keys", command, known.id.description] + target)
+            #expect(done.status == 0, "\(done.output)")
+        }
+        let moved = try #require(try await store.githubConnection(scope, of: user)).tokens
+        #expect(moved != connection.tokens)
+        let again = try ServerProcess.run(directory, ["verify"] + target + flags)
+        #expect(again.status == 0 && again.output.contains("0 problems"), "\(again.output)")
+    }
+
+    private func text(_ bytes: Span<UInt8>) -> String {
+        String(decoding: bytes.withUnsafeBufferPointer { Array($0) }, as: UTF8.self)
     }
 
     /// Two organizations with runs and an artifact; returns runs of the first and its runner's token.

@@ -9,7 +9,8 @@ package struct ContractCase: Sendable, CustomTestStringConvertible {
     package var testDescription: String { name }
 
     package static let all: [ContractCase] =
-        organizationCases + runnerTokenCases + runCases + eventCases + artifactCases + entranceCases + pairingCases
+        organizationCases + runnerTokenCases + runCases + eventCases + artifactCases + bodyCases + entranceCases
+        + pairingCases
         + passkeyCases + keyCases + githubCases + tenancyCases + maintenanceCases
 
     init(_ name: String, _ run: @Sendable @escaping (any ControlPlaneStore) async throws -> Void) {

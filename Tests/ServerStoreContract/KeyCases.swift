@@ -19,7 +19,8 @@ let keyCases: [ContractCase] = [
         let artifact = Artifact(
             run: run.id, digest: digest, name: "a", mediaType: "image/png", size: 1, created: World.start,
             wrappedKey: wrapped)
-        #expect(try await store.putArtifact(world.runnerScope, artifact, sealed: [1], now: World.start) == .created)
+        #expect(
+            try await store.putArtifact(world.runnerScope, artifact, body: .here([1]), now: World.start) == .created)
         let receiptPlace = try SealedPlace.receiptKey(world.organization, "0011223344556677")
         let secret = [UInt8](repeating: 5, count: 32)
         try await store.addReceiptKey(

@@ -9,7 +9,8 @@ let tenancyCases: [ContractCase] = [
         let run = try await acme.newRun()
         _ = try await acme.append(1...3, to: run.id)
         let artifact = try newArtifact(of: run.id)
-        #expect(try await store.putArtifact(acme.runnerScope, artifact, sealed: [1, 2], now: World.start) == .created)
+        #expect(
+            try await store.putArtifact(acme.runnerScope, artifact, body: .here([1, 2]), now: World.start) == .created)
         let invitation = Invitation(
             id: .new(at: World.start), email: mail("x"), role: .member, created: World.start,
             expires: World.start + .seconds(60))
@@ -38,7 +39,7 @@ let tenancyCases: [ContractCase] = [
             #expect(mine.allSatisfy { $0.subject != run.id.description && $0.subject != acme.runner.description })
         }
         #expect(try await store.append(other.runnerScope, to: run.id, events(4...4), now: World.start) == .noRun)
-        #expect(try await store.putArtifact(other.runnerScope, artifact, sealed: [1], now: World.start) == .noRun)
+        #expect(try await store.putArtifact(other.runnerScope, artifact, body: .here([1]), now: World.start) == .noRun)
         #expect(try await store.runnerTokens(other.ownerScope).map(\.id) == [other.runner])
         #expect(try await store.members(other.ownerScope).map(\.user) == [other.owner])
         // And acme's are all still there.
@@ -80,17 +81,132 @@ let artifactCases: [ContractCase] = [
         let run = try await world.newRun()
         let artifact = try newArtifact(of: run.id)
         let sealed = Array(0...255).map { UInt8($0) }
-        #expect(try await store.putArtifact(world.runnerScope, artifact, sealed: sealed, now: World.start) == .created)
+        #expect(
+            try await store.putArtifact(world.runnerScope, artifact, body: .here(sealed), now: World.start) == .created)
         var renamed = artifact
         renamed.name = "another"
-        #expect(try await store.putArtifact(world.runnerScope, renamed, sealed: sealed, now: World.start) == .existing)
+        #expect(
+            try await store.putArtifact(world.runnerScope, renamed, body: .here(sealed), now: World.start) == .existing)
         let second = try newArtifact(of: run.id, 2)
-        #expect(try await store.putArtifact(world.runnerScope, second, sealed: [], now: World.start) == .created)
+        #expect(try await store.putArtifact(world.runnerScope, second, body: .here([]), now: World.start) == .created)
         #expect(try await store.artifacts(world.ownerScope, of: run.id) == [artifact, second])
         let found = try await store.artifact(world.ownerScope, of: run.id, artifact.digest)
-        #expect(found?.0 == artifact && found?.sealed == sealed)
+        #expect(found?.0 == artifact && found?.1 == .here(sealed))
         #expect(try await store.artifact(world.ownerScope, of: run.id, [UInt8](repeating: 9, count: 32)) == nil)
         let lost = try newArtifact(of: .new(at: World.start))
-        #expect(try await store.putArtifact(world.runnerScope, lost, sealed: [], now: World.start) == .noRun)
+        #expect(try await store.putArtifact(world.runnerScope, lost, body: .here([]), now: World.start) == .noRun)
     }
+]
+
+/// When everything that was ever announced is due.
+private let late = World.start + .seconds(1_000_000)
+
+extension ControlPlaneStore {
+    /// The bodies that are due then, taken for a minute.
+    fileprivate func due(at now: Timestamp) async throws -> [BodyID] {
+        try await takeLooseBodies(now: now, until: now + .seconds(60), limit: 100).map(\.id)
+    }
+}
+
+extension World {
+    /// An artifact of the run whose body is elsewhere.
+    fileprivate func artifactElsewhere(_ run: RunID, _ seed: UInt8 = 1) async throws -> BodyID {
+        let id = BodyID.new(at: Self.start)
+        try await store.announceBody(runnerScope, id, due: Self.start + .seconds(60))
+        let artifact = try newArtifact(of: run, seed)
+        #expect(try await store.putArtifact(runnerScope, artifact, body: .elsewhere(id), now: Self.start) == .created)
+        return id
+    }
+}
+
+let bodyCases: [ContractCase] = [
+    ContractCase("a body elsewhere belongs to its artifact") { store in
+        let world = try await World.make(in: store, "acme")
+        let run = try await world.newRun()
+        #expect(try await !store.hasBodiesElsewhere(world.runnerScope))
+        let id = try await world.artifactElsewhere(run.id)
+        let found = try await store.artifact(world.ownerScope, of: run.id, [UInt8](repeating: 1, count: 32))
+        #expect(found?.1 == .elsewhere(id))
+        #expect(try await store.hasBodiesElsewhere(world.runnerScope))
+        #expect(try await store.due(at: late).isEmpty)
+        let other = try await World.make(in: store, "other")
+        #expect(try await !store.hasBodiesElsewhere(other.runnerScope))
+    },
+    ContractCase("a body that no artifact took over is due in time, and once") { store in
+        let world = try await World.make(in: store, "acme")
+        let run = try await world.newRun()
+        let id = BodyID.new(at: World.start)
+        let due = World.start + .seconds(60)
+        try await store.announceBody(world.runnerScope, id, due: due)
+        #expect(try await store.due(at: World.start + .seconds(59)).isEmpty)
+        let taken = try await store.takeLooseBodies(now: due, until: due + .seconds(60), limit: 100)
+        #expect(taken == [LooseBody(organization: world.organization, id: id)])
+        #expect(try await store.due(at: due + .seconds(59)).isEmpty)
+        // It goes: no artifact gets it any more.
+        let artifact = try newArtifact(of: run.id)
+        await refuses(.unavailable) {
+            _ = try await store.putArtifact(world.runnerScope, artifact, body: .elsewhere(id), now: due)
+        }
+        #expect(try await store.artifacts(world.ownerScope, of: run.id).isEmpty)
+        // Whoever took it may have crashed.
+        #expect(try await store.due(at: due + .seconds(60)) == [id])
+        let other = try await World.make(in: store, "other")
+        try await store.forgetBody(other.runnerScope, id)
+        #expect(try await store.due(at: late) == [id])
+        try await store.forgetBody(world.runnerScope, id)
+        #expect(try await store.due(at: late + .seconds(120)).isEmpty)
+    },
+    ContractCase("a body that was not announced belongs to nobody") { store in
+        let world = try await World.make(in: store, "acme")
+        let other = try await World.make(in: store, "other")
+        let run = try await world.newRun()
+        let id = BodyID.new(at: World.start)
+        // Not by another organization either.
+        try await store.announceBody(other.runnerScope, id, due: World.start)
+        let artifact = try newArtifact(of: run.id)
+        await refuses(.unavailable) {
+            _ = try await store.putArtifact(world.runnerScope, artifact, body: .elsewhere(id), now: World.start)
+        }
+        #expect(try await store.artifacts(world.ownerScope, of: run.id).isEmpty)
+    },
+    ContractCase("a body of an artifact that was not added is due at once") { store in
+        let world = try await World.make(in: store, "acme")
+        let run = try await world.newRun()
+        _ = try await world.artifactElsewhere(run.id)
+        let (again, lost) = (BodyID.new(at: World.start), BodyID.new(at: World.start))
+        for id in [again, lost] { try await store.announceBody(world.runnerScope, id, due: late) }
+        let same = try newArtifact(of: run.id)
+        #expect(
+            try await store.putArtifact(world.runnerScope, same, body: .elsewhere(again), now: World.start) == .existing
+        )
+        let none = try newArtifact(of: .new(at: World.start))
+        #expect(
+            try await store.putArtifact(world.runnerScope, none, body: .elsewhere(lost), now: World.start) == .noRun)
+        #expect(Set(try await store.due(at: World.start)) == [again, lost])
+    },
+    ContractCase("whatever deletes an artifact leaves its body's name") { store in
+        let world = try await World.make(in: store, "acme")
+        let other = try await World.make(in: store, "other")
+        let kept = try await world.newRun()
+        _ = try await world.artifactElsewhere(kept.id)
+        let theirs = try await other.newRun()
+        _ = try await other.artifactElsewhere(theirs.id)
+        // A person.
+        let deleted = try await world.newRun()
+        let bodies = Set([
+            try await world.artifactElsewhere(deleted.id), try await world.artifactElsewhere(deleted.id, 2),
+        ])
+        #expect(try await store.deleteRun(world.ownerScope, deleted.id, now: World.start))
+        #expect(Set(try await store.due(at: World.start)) == bodies)
+        // Time.
+        let old = try await world.newRun(at: World.start)
+        let expired = try await world.artifactElsewhere(old.id)
+        _ = try await world.append(1...1, to: kept.id, at: World.start + .seconds(40 * 86_400))
+        try await store.updateOrganization(world.ownerScope, name: "acme", retentionDays: 30, now: World.start)
+        _ = try await store.sweep(now: World.start + .seconds(31 * 86_400))
+        #expect(try await store.run(world.ownerScope, kept.id) != nil)
+        for body in bodies { try await store.forgetBody(world.runnerScope, body) }
+        #expect(try await store.due(at: World.start + .seconds(120)) == [expired])
+        #expect(try await store.selfCheck() == [])
+    },
 ]

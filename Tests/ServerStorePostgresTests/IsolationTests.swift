@@ -63,7 +63,8 @@ internal import Testing
             runner,
             Artifact(
                 run: run, digest: [UInt8](repeating: 1, count: 32), name: name, mediaType: "text/plain", size: 1,
-                created: now, wrappedKey: wrapped), sealed: [1], now: now)
+                created: now, wrappedKey: wrapped), body: .here([1]), now: now)
+        try await store.announceBody(runner, .new(at: now), due: now)
         let ring = KeyRing(store: AnyKeyRingStore(base: store.keys), keks: try KeyFile.generate())
         try await ring.create(organization.id.description, now: 1)
         let keys = try await ring.open(organization.id.description)
@@ -123,7 +124,7 @@ internal import Testing
             for table in [
                 "runs", "event_blocks", "artifacts", "runner_tokens", "sessions", "org_keys", "audit",
                 "github_connections",
-                "git_grants",
+                "git_grants", "loose_bodies",
             ] {
                 let left = try cluster.sql(
                     "\(scope) WITH gone AS (DELETE FROM \(table) WHERE org_id = '\(other)' RETURNING 1) SELECT count(*) FROM gone;",

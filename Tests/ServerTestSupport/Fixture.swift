@@ -91,11 +91,13 @@ package final class Fixture: Sendable {
     }
 
     /// Another server on the same database, as far as one process can be two.
-    package func secondPlane() throws -> ControlPlane {
+    package func secondPlane(settings change: (inout ServerSettings) -> Void = { _ in }) throws -> ControlPlane {
         let keks = keks
         let clock = clock
+        var settings = plane.settings
+        change(&settings)
         return try ControlPlane(
-            store: store, keks: { keks }, settings: plane.settings, mailer: mails, now: { clock.now })
+            store: store, keks: { keks }, settings: settings, mailer: mails, now: { clock.now })
     }
 
     package var now: StoreTime {

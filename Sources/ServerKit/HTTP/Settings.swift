@@ -1,5 +1,6 @@
 package import GitHubAPI
 internal import Passkeys
+package import ServerStore
 
 /// What the server is told when it starts.
 package struct ServerSettings: Sendable {
@@ -14,6 +15,8 @@ package struct ServerSettings: Sendable {
     package var limits: ServerLimits
     /// How the server is registered at GitHub, if it is.
     package var github: GitHubRegistration?
+    /// Where the bodies of artifacts are kept; nil: in the database.
+    package var bodies: (any BodyStore)?
     /// Whether other servers work on the same store; nil: as the store says (`pollInterval`).
     package var storeIsShared: Bool?
 

@@ -19,6 +19,10 @@ extension Routes {
             }
             let mediaType = try call.plane.inspect(bytes, Body.mediaType(call.request))
             guard try await call.store.run(call.scope, run) != nil else { throw Problem.notFound }
+            // What was kept before is not written beside the database once more.
+            if call.plane.settings.bodies != nil, try await call.store.artifact(call.scope, of: run, digest) != nil {
+                return Response(status: .ok)
+            }
             let result = try await call.plane.keep(
                 bytes, call.scope, run: run, digest: digest, name: name, mediaType: mediaType, now: call.now)
             switch result {
@@ -112,7 +116,10 @@ extension ControlPlane {
         "application/json", "application/octet-stream", "text/plain",
     ])
 
-    /// Seals a body under a key of its own, and keeps it.
+    /// Seals a body under a key of its own, and keeps it: in the artifact's row, or beside the database.
+    ///
+    /// There, a body is announced before it is written and belongs to the artifact from its row on, so a crash leaves a body only
+    /// whose name stands in the outbox (`LooseBodyStore`).
     fileprivate func keep(
         _ bytes: [UInt8], _ scope: Scope, run: RunID, digest: [UInt8], name: String, mediaType: String,
         now: Timestamp
@@ -123,7 +130,14 @@ extension ControlPlane {
         let artifact = Artifact(
             run: run, digest: digest, name: name, mediaType: mediaType, size: bytes.count, created: now,
             wrappedKey: wrapped)
-        return try await store.putArtifact(scope, artifact, sealed: sealed, now: now)
+        var body = ArtifactBody.here(sealed)
+        if let bodies = settings.bodies {
+            let id = BodyID.new(at: now)
+            try await store.announceBody(scope, id, due: now + BodyLimits.announced)
+            try await bodies.put(scope, id, sealed)
+            body = .elsewhere(id)
+        }
+        return try await store.putArtifact(scope, artifact, body: body, now: now)
     }
 
     /// Returns an artifact and its opened body; nil when there is none.
@@ -131,12 +145,46 @@ extension ControlPlane {
     package func openArtifact(
         _ scope: Scope, run: RunID, _ digest: [UInt8]
     ) async throws -> (Artifact, [UInt8])? {
-        guard let (artifact, sealed) = try await store.artifact(scope, of: run, digest) else { return nil }
+        guard let (artifact, body) = try await store.artifact(scope, of: run, digest) else { return nil }
+        let sealed = try await bytes(of: body, scope)
         let place = try SealedPlace.artifactKey(scope.organization, run, digest)
         let key = try await cabinet.withKeys(scope, now: now()) { try $0.fileKey(artifact.wrappedKey.span, place) }
         let bytes = try open(sealed, try SealedPlace.artifactBody(scope.organization, run, digest), key)
         guard ChainHash(of: bytes.span).bytes == digest else { throw StoreError(.damaged, "artifact") }
         return (artifact, bytes)
+    }
+
+    private func bytes(of body: ArtifactBody, _ scope: Scope) async throws -> [UInt8] {
+        switch body {
+        case .here(let sealed): return sealed
+        case .elsewhere(let id):
+            guard let bodies = settings.bodies else {
+                throw StoreError(.unavailable, "artifact: its body is beside the database; set `artifacts`")
+            }
+            guard let sealed = try await bodies.body(scope, id) else {
+                throw StoreError(.damaged, "artifact: its body \(id) is not in \(bodies.place)")
+            }
+            return sealed
+        }
+    }
+
+    /// Deletes bodies beside the database that no artifact refers to. What cannot be deleted now is due again later.
+    /// - Returns: how many there were.
+    @discardableResult package func deleteLooseBodies() async throws -> Int {
+        guard let bodies = settings.bodies else { return 0 }
+        var count = 0
+        while true {
+            let now = now()
+            let loose = try await store.takeLooseBodies(
+                now: now, until: now + BodyLimits.deletion, limit: BodyLimits.taken)
+            for body in loose {
+                let scope = Scope.server(body.organization)
+                try await bodies.delete(scope, body.id)
+                try await store.forgetBody(scope, body.id)
+            }
+            count += loose.count
+            if loose.count < BodyLimits.taken { return count }
+        }
     }
 
     private func seal(_ bytes: [UInt8], _ place: RecordContext, _ key: SealingKey) throws -> [UInt8] {
