@@ -50,4 +50,8 @@ func trace(_ redactor: Redactor) {
     print("whole       ", show(whole, limit: 4000))
     print("reference   ", show(ReferenceScanner(redactor).redact(text), limit: 4000))
     print("again       ", show(redactor.redact(whole), limit: 4000))
+    for finding in redactor.findings(in: text) {
+        let end = Int(finding.offset + finding.length)
+        print(finding.ruleID, finding.offset, show(Array(text[Int(finding.offset)..<end])), finding.explanation ?? "")
+    }
 }

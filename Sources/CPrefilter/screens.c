@@ -499,21 +499,24 @@ int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_
     return 0;
 }
 
+/// Longest control sequence that is read, without its last byte; `Text.maximumSequence` in RedactionKit.
+enum { SEQUENCE = 32 };
+
 /// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte; else 0.
 static size_t sequence_end(const uint8_t *text, size_t index, size_t limit) {
-    size_t floor = index > 24 ? index - 24 : 0;
+    size_t floor = index > SEQUENCE ? index - SEQUENCE : 0;
     size_t i = index;
     for (;;) {
         if (i == floor) return 0;
         uint8_t c = text[i - 1];
         if (c == 0x1b) break;
-        if (!is(c, PM_IS_DIGIT) && c != ';' && c != '[' && c != '?' && c != ':') return 0;
+        if ((c < 0x30 || c >= 0x40) && c != '[') return 0;
         i--;
     }
     if (text[i] != '[') return 0;
     size_t j = index;
-    while (j < limit && is(text[j], PM_IS_DIGIT)) j++;
-    return j < limit && is(text[j], PM_IS_LETTER) ? j + 1 : 0;
+    while (j < limit && text[j] >= 0x30 && text[j] < 0x40) j++;
+    return j < limit && j - (i - 1) <= SEQUENCE && text[j] >= 0x40 && text[j] < 0x7f ? j + 1 : 0;
 }
 
 size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end) {
@@ -535,7 +538,7 @@ size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end
         case '%':
             if (start + 2 <= end && hexadecimal(text, start, end, 2)) start += 2;
             break;
-        case '[': case ';': case '?': case ':': {
+        case '[': case ';': case '?': case ':': case '<': case '>': {
             size_t after = sequence_end(text, start, end);
             if (after) start = after;
             break;

@@ -20,11 +20,22 @@ extension Scanner {
         holdWide(&pass, before: end)
         if rules.email != nil {
             if let start = localStart(text, before: end, isOpen: true) { pass.holdFrom(start) }
+            if let letter = cutLetter(text), let start = localStart(text, before: letter, isOpen: true) {
+                pass.holdFrom(start)
+            }
             holdQuotedLocal(&pass)
         }
         if rules.privateKey != nil { holdMarker(&pass) }
         for keyword in rules.patternKeywords { holdKeyword(&pass, keyword) }
         knownValues?.holdTail(&pass)
+    }
+
+    /// Where a letter beyond ASCII begins that is cut off at the end.
+    private func cutLetter(_ text: Text) -> Int? {
+        for start in stride(from: text.count - 1, through: max(0, text.count - 2), by: -1) where text[start] >= 0xC0 {
+            if case .incomplete = element(text, at: start, isFinal: false) { return start }
+        }
+        return nil
     }
 
     /// The atom that touches `end`.

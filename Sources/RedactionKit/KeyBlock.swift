@@ -30,6 +30,8 @@ struct KeyBlock: Equatable {
     static let inlinePiece = 16
     /// Columns that a log prefix may grow or shrink by from line to line.
     static let columnSlack = 12
+    /// Bytes of a carriage return and a NUL on each side of it, which may stand before the line feed of UTF-16 text.
+    static let wideLineEnd = 3
     /// Empty lines in a row that a block may hold.
     static let maximumBlanks = 2
 }
@@ -160,9 +162,16 @@ extension Scanner {
         }
         if !block.isInline, block.column == 0, i > 0 {
             // Where the last pass stopped, before a line end.
-            while block.isWide, i < text.count, text[i] == 0 || text[i] == .carriageReturn { i += 1 }
-            if i < text.count, text[i] == .carriageReturn { i += 1 }
-            if i < text.count, text[i] == .lineFeed { i += 1 }
+            if block.isWide {
+                guard let next = wideLineEnd(text, from: i, isFinal: pass.isFinal) else {
+                    close(&pass, i)
+                    return (i, true)
+                }
+                i = next
+            } else {
+                if i < text.count, text[i] == .carriageReturn { i += 1 }
+                if i < text.count, text[i] == .lineFeed { i += 1 }
+            }
         }
         if block.isInline {
             let inline = inlineEnd(text, from: i, isInPiece: block.isInPiece, isFinal: pass.isFinal)
@@ -173,7 +182,11 @@ extension Scanner {
                 guard end == i, block.lines == 0 else { return (end, false) }
                 // Nothing but the marker: `{"log":"-----BEGIN…-----\n","stream":…}`. Material may follow line by line.
                 var newline = end
-                while newline < text.count, newline - end < limits.context, text[newline] != .lineFeed { newline += 1 }
+                while newline < text.count, newline - end < limits.context, text[newline] != .lineFeed {
+                    // The material is another marker's, which may be written in characters of two bytes.
+                    if text[newline] == 0 || text.has("BEGIN ", at: newline) { return (end, false) }
+                    newline += 1
+                }
                 guard newline < text.count else { return (end, !pass.isFinal && newline - end < limits.context) }
                 guard text[newline] == .lineFeed else { return (end, false) }
                 block.isInline = false
@@ -212,6 +225,9 @@ extension Scanner {
                 if text.at(newline + 1) == .lineFeed { nextLine += 2 }
             } else if text.at(newline) == .lineFeed {
                 nextLine += 1
+            } else if block.isWide {
+                guard let next = wideLineEnd(text, from: newline, isFinal: pass.isFinal) else { break }
+                nextLine = next
             }
             let wasPlain = block.column == 0
             let kind = classify(text, i..<newline, &block)
@@ -248,6 +264,15 @@ extension Scanner {
         if block.column == 0 { i = beforeLineEnd(i) }
         if block.column == 0 { close(&pass, i) }
         return (i, !pass.isFinal)
+    }
+
+    /// Past the line end of UTF-16 text at `index`, the other bytes of its characters included; `index` if there is none, nil if
+    /// that is not known.
+    private func wideLineEnd(_ text: Text, from index: Int, isFinal: Bool) -> Int? {
+        var i = index
+        while i < text.count, i - index < KeyBlock.wideLineEnd, text[i] == 0 || text[i] == .carriageReturn { i += 1 }
+        guard i < text.count else { return isFinal ? index : nil }
+        return text[i] == .lineFeed ? i + 1 : index
     }
 
     private enum Inline {
@@ -373,8 +398,10 @@ extension Scanner {
         var start = line.lowerBound
         var end = line.upperBound
         while end > start, text[end - 1].isWhitespace { end -= 1 }
-        // The END marker, wherever it stands.
-        if let marker = text.find("END ", in: start..<end), marker - start >= 4 {
+        // The END marker, wherever it stands. What a placeholder made shorter was looked at before.
+        if let marker = text.find("END ", in: start..<end), marker - start >= 4,
+            text.find(Placeholders.mark, in: start..<marker) == nil
+        {
             var dashes = marker
             if text[dashes - 1] == .space { dashes -= 1 }
             var first = dashes
@@ -385,8 +412,11 @@ extension Scanner {
             }
         }
         if block.column > 0 {
-            // A line that is longer than the limit ends the block.
-            return line.count < limits.keyLine ? classifyPrefixed(text, start..<end, &block) : .foreign
+            // A line that is longer than the limit ends the block, and so does another key, also in characters of two bytes.
+            if line.count >= limits.keyLine || text.find("-BEGIN ", in: line) != nil || text.raw(line).contains(0) {
+                return .foreign
+            }
+            return classifyPrefixed(text, start..<end, &block)
         }
         let textEnd = end
         while start < end, text[start].isWhitespace || text[start].isQuote || text[start].isOne(of: "+>|#*") {
@@ -415,8 +445,8 @@ extension Scanner {
             return .material(start..<end)
         }
         if block.lines == 0, isHeader(text, start..<end) { return .neutral }
-        if block.lines == 0, block.needsEnd, let run = longestRun(text, line.lowerBound, textEnd, to: textEnd),
-            run.count >= KeyBlock.fullLine
+        if block.lines == 0, block.needsEnd, line.count < limits.keyLine,
+            let run = longestRun(text, line.lowerBound, textEnd, to: textEnd), run.count >= KeyBlock.fullLine
         {
             // The marker's line had no prefix, the others do.
             block.column = max(1, run.lowerBound - line.lowerBound)

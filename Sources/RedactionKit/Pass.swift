@@ -44,7 +44,7 @@ struct Pass {
     var blockStart = 0
     var blockEnd = 0
     /// A construct that is still open at the end of the text, where its redaction began and how far it reaches. What comes
-    /// first counts: what begins in an open construct belongs to it.
+    /// first counts, unless another reaches farther: what begins in an open construct belongs to it.
     private(set) var open: Opening?
 
     init(
@@ -75,6 +75,10 @@ struct Pass {
     @inline(__always)
     func isInBlock(_ index: Int) -> Bool { index < blockEnd && index >= blockStart }
 
+    /// Where the pieces begin of the over-long stretches around `index`: what stands before the rest of an over-long value, or
+    /// goes on into it, is looked at as if the value were none.
+    func pieces(around index: Int) -> Pieces { index < blockStart ? givenPieces : pieces }
+
     /// Whether a construct that ends at `index` is complete there: what follows it is known, and is no placeholder that is cut off.
     @inline(__always)
     func isComplete(at index: Int) -> Bool {
@@ -102,8 +106,24 @@ struct Pass {
         return text.at(end - 1) == UInt8(ascii: "]") && isInsidePlaceholder(end - 1)
     }
 
+    /// Whether the run that begins at `start`, or whose piece does, follows a placeholder.
+    func runFollowsPlaceholder(_ start: Int) -> Bool {
+        start == givenPieces.run && givenPieces.runFollowsPlaceholder || followsPlaceholder(start)
+    }
+
     /// Bytes of control sequences behind a placeholder that are passed over.
     private static let maximumSequences = 1024
+
+    /// The part of `range` after the last placeholder of ours, whose words announce nothing. What stands before it was farther
+    /// away before.
+    func afterPlaceholders(_ range: Range<Int>) -> Range<Int> {
+        var i = range.upperBound
+        while i > range.lowerBound {
+            i -= 1
+            if followsPlaceholder(i + 1) { return (i + 1)..<range.upperBound }
+        }
+        return range
+    }
 
     /// Whether a placeholder stands right before or right behind `range`.
     @inline(__always)
@@ -148,7 +168,20 @@ struct Pass {
 
     /// Remembers that `construct` is open, with the bytes that are known to belong to it.
     mutating func open(_ construct: OpenConstruct, _ range: Range<Int>) {
-        if open == nil { open = Opening(construct: construct, start: range.lowerBound, end: range.upperBound) }
+        guard let first = open else {
+            open = Opening(construct: construct, start: range.lowerBound, end: range.upperBound)
+            return
+        }
+        // Another key ends the lines of the one before.
+        if case .key = construct, !first.construct.grows {
+            open = Opening(construct: construct, start: range.lowerBound, end: range.upperBound)
+            return
+        }
+        // No byte of a run or a word ends a value that holds it, so that the value reaches farther.
+        if case .value = construct, case .stretch(let kind, _) = first.construct, kind == .run || kind == .word {
+            open = Opening(
+                construct: construct, start: min(first.start, range.lowerBound), end: range.upperBound)
+        }
     }
 
     /// Takes over what an earlier pass over the same text found.

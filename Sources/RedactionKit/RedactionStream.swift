@@ -172,7 +172,8 @@ public struct RedactionStream: ~Copyable {
     /// The seam at the end of what was written; nil if something is in hand.
     package var seam: Seam? {
         let end = origin + UInt64(count)
-        guard released == count, open == nil, redactedTo != end, openList == .max, !pieces.followsPlaceholder,
+        guard released == count, open == nil, redactedTo != end, openList == .max,
+            !pieces.runFollowsPlaceholder, !pieces.wordFollowsPlaceholder,
             block.upperBound + UInt64(redactor.contextLength) <= end || block.isEmpty
         else { return nil }
         return Seam(
@@ -236,9 +237,10 @@ public struct RedactionStream: ~Copyable {
         var hold = isFinal ? count : max(pass.hold, released)
         var openEnd = count
         let opening = isFinal ? nil : pass.open
+        var undecided: Int?
         if let opening, opening.construct.grows {
             // A control sequence that is cut off belongs to the next pass.
-            openEnd = max(opening.start, withoutCutSequence(text, opening.end, isFinal))
+            openEnd = max(opening.start, withoutCutSequence(text, opening.end, isFinal).end)
             pass.spans.removeAll { $0.start >= openEnd }
             for i in pass.spans.indices where pass.spans[i].end > openEnd { pass.spans[i].end = openEnd }
             if redactor.options.tagger != nil, count - opening.start < redactor.options.limits.tagged {
@@ -246,10 +248,13 @@ public struct RedactionStream: ~Copyable {
                 hold = min(hold, opening.start)
             } else if hold >= opening.start {
                 hold = openEnd
+            } else {
+                // What is undecided before it may reach beyond it.
+                undecided = opening.start
             }
         }
         openList = isFinal ? .max : pass.listStart
-        released = emit(&pass.spans, text, upTo: hold, to: &sink)
+        released = emit(&pass.spans, text, upTo: hold, undecided, isFinal: isFinal, to: &sink)
         pieces = scanner.pieces(pass, across: released, after: pieces)
         // As far as it has been redacted.
         let blockEnd = min(pass.blockEnd, released)
@@ -284,17 +289,21 @@ public struct RedactionStream: ~Copyable {
         return pass
     }
 
-    /// `end`, or where a control sequence begins that the text cuts off there.
-    private func withoutCutSequence(_ text: Text, _ end: Int, _ isFinal: Bool) -> Int {
-        guard !isFinal, end == text.count else { return end }
+    /// `end`, or where a control sequence begins that would be cut in two there: it stays in the output as a whole. `isOpen`:
+    /// whether it is one is not known yet.
+    private func withoutCutSequence(_ text: Text, _ end: Int, _ isFinal: Bool) -> (end: Int, isOpen: Bool) {
+        // Back over parameters, to ESC `[` (ECMA-48, 5.4). Most secrets end with a letter.
+        let floor = max(released, end - Scanner.maximumSequence)
         var i = end
-        while i > released, end - i < Scanner.maximumSequence {
-            i -= 1
-            guard text[i] == .escape else { continue }
-            if case .incomplete = scanner.element(text, at: i, isFinal: false) { return i }
-            return end
+        while i > floor, text[i - 1].isParameter { i -= 1 }
+        if i > floor, text[i - 1] == UInt8(ascii: "[") { i -= 1 }
+        guard i > floor, text[i - 1] == .escape else { return (end, false) }
+        i -= 1
+        switch scanner.element(text, at: i, isFinal: isFinal) {
+        case .incomplete: return (i, true)
+        case .sequence(let length) where i + length > end: return (i, false)
+        default: return (end, false)
         }
-        return end
     }
 
     /// Goes on with what was open. Returns false if all bytes still belong to it.
@@ -354,8 +363,10 @@ public struct RedactionStream: ~Copyable {
             }
             (pass.blockStart, pass.blockEnd) = (blockStart, i)
         }
-        let isWhole = i == text.count && !pass.isFinal
-        swallow(to: withoutCutSequence(text, i, pass.isFinal), text, to: &sink)
+        var isWhole = i == text.count && !pass.isFinal
+        // A key that is not open has seen its end.
+        if case .key = construct { isWhole = false }
+        swallow(to: withoutCutSequence(text, i, pass.isFinal).end, text, to: &sink)
         if case .stretch = construct {
             pieces = scanner.pieces(pass, across: released, after: pieces)
         } else {
@@ -375,11 +386,14 @@ public struct RedactionStream: ~Copyable {
         openFrom = origin + UInt64(index)
     }
 
-    /// Writes everything up to `hold`, or to the end of a span that crosses it. Returns where it stopped.
+    /// Writes everything up to `hold`, or to the end of a span that crosses it, but for one that holds the byte at `undecided`.
+    /// Returns where it stopped.
     private mutating func emit(
-        _ spans: inout [Span], _ text: Text, upTo hold: Int, to sink: inout some RedactionSink
+        _ spans: inout [Span], _ text: Text, upTo hold: Int, _ undecided: Int?, isFinal: Bool,
+        to sink: inout some RedactionSink
     ) -> Int {
         var cursor = released
+        var hold = hold
         guard !spans.isEmpty else {
             if hold > cursor { sink.write(text.raw(cursor..<hold)) }
             return max(hold, cursor)
@@ -397,7 +411,10 @@ public struct RedactionStream: ~Copyable {
                 span.end = max(span.end, spans[index].end)
                 index += 1
             }
-            guard span.end > cursor else { continue }
+            let whole = withoutCutSequence(text, span.end, isFinal)
+            if whole.isOpen { hold = min(hold, max(whole.end, cursor)) }
+            span.end = whole.end
+            guard span.end > max(cursor, span.start) else { continue }
             if span.start < cursor {
                 if origin + UInt64(cursor) == redactedTo {
                     writeSequences(in: cursor..<span.end, text, to: &sink)
@@ -409,7 +426,13 @@ public struct RedactionStream: ~Copyable {
                 span.start = cursor
             }
             guard span.start < hold else { break }
-            if span.end > hold, redactor.options.tagger != nil, span.end - span.start < redactor.options.limits.tagged {
+            if let undecided, span.start <= undecided, undecided < span.end {
+                if span.start > cursor { sink.write(text.raw(cursor..<span.start)) }
+                return span.start
+            }
+            if span.end > hold || whole.isOpen, redactor.options.tagger != nil,
+                span.end - span.start < redactor.options.limits.tagged
+            {
                 // Something undecided may still join it, and its tag covers the whole.
                 if span.start > cursor { sink.write(text.raw(cursor..<span.start)) }
                 return span.start

@@ -166,9 +166,11 @@ final class Scanner {
         if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
 
         var piece = start
+        let followsPlaceholder = pass.runFollowsPlaceholder(start)
         // `holdTail` holds what is not decided.
         while piece < end, let part = runPiece(text, from: piece, to: end, isOpen: !pass.isComplete(at: end)) {
-            unit(&pass, piece, part.end, flags: flags, isCut: part.isCut)
+            unit(
+                &pass, piece, part.end, flags: flags, isCut: part.isCut, followsPlaceholder: followsPlaceholder)
             if part.isCut, let rule = cutRule {
                 // The token fills the piece: the rest of the run belongs to it.
                 cutRule = nil
@@ -219,7 +221,7 @@ final class Scanner {
         let text = pass.text
         var end = index
         while end < text.count, text[end].isToken { end += 1 }
-        let floor = pass.pieces.run
+        let floor = pass.pieces(around: index).run
         let start = end > floor ? text.runStart(before: max(index, floor), floor: floor) : index
         pass.innerEnd = end
         if end - start >= Int(PM_MINIMUM_RUN) { examine(&pass, start, end, flags: UInt8(PM_RUN_ALL.rawValue)) }
@@ -234,8 +236,10 @@ final class Scanner {
         pm_unit_start(text.base, text.count, start, end)
     }
 
-    /// One piece of token text. `isCut`: the run goes on after `end`.
-    private func unit(_ pass: inout Pass, _ runStart: Int, _ end: Int, flags: UInt8, isCut: Bool) {
+    /// One piece of token text. `isCut`: the run goes on after `end`. `followsPlaceholder`: the run does.
+    private func unit(
+        _ pass: inout Pass, _ runStart: Int, _ end: Int, flags: UInt8, isCut: Bool, followsPlaceholder: Bool
+    ) {
         let text = pass.text
         let start = unitStart(text, runStart, end)
         guard end - start >= Int(PM_MINIMUM_RUN) else { return }
@@ -268,7 +272,7 @@ final class Scanner {
         {
             contextTokens(&pass, start, end, isMid: isMid, isCut: isCut)
         }
-        if pass.depth <= limits.nesting {
+        if pass.depth <= limits.nesting, !followsPlaceholder, !pass.touchesPlaceholder(start..<end) {
             if flags & UInt8(PM_RUN_BASE64_TEXT.rawValue) != 0 { base64(&pass, start, end) }
             if flags & UInt8(PM_RUN_HEX_TEXT.rawValue) != 0 { hexadecimal(&pass, start, end) }
         }
@@ -353,8 +357,10 @@ final class Scanner {
         let rule = rules.traits[index]
         let text = pass.text
         let bytes = text.raw(secret)
-        // A token run holds no bracket; other matches may hold a placeholder.
-        if !rule.isToken, text.find("[REDACTED", in: match) != nil { return false }
+        // A token run holds no bracket, but may stand beside a placeholder; other matches may hold one.
+        if rule.isToken ? pass.touchesPlaceholder(match) : text.find(Placeholders.mark, in: match) != nil {
+            return false
+        }
         var confidence = rules.confidences[index]
         var reason = Reason.pattern
         for validator in rule.validators {

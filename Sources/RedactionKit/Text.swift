@@ -96,7 +96,7 @@ struct Text {
         guard at(index - 1) >= 0x40, at(index - 1) < 0x7f else { return nil }
         var i = index - 1
         let floor = max(0, index - Self.maximumSequence)
-        while i > floor, base[i - 1] >= 0x20, base[i - 1] < 0x40 { i -= 1 }
+        while i > floor, base[i - 1].isParameter { i -= 1 }
         guard i > 1, base[i - 1] == UInt8(ascii: "["), base[i - 2] == .escape else { return nil }
         return i - 2
     }
@@ -138,6 +138,9 @@ extension UInt8 {
     /// Digit of base64 or base64url, without padding.
     @inline(__always) var isBase64: Bool { pm_is_base64(self) != 0 }
     @inline(__always) var isBase64url: Bool { isAlnum || self == UInt8(ascii: "_") || self == UInt8(ascii: "-") }
+    /// Parameter of a control sequence (ECMA-48, 5.4). Intermediate bytes are not read as such: hardly a sequence has one, and a
+    /// blank and a letter often stand behind what is no sequence.
+    @inline(__always) var isParameter: Bool { self &- 0x30 < 16 }
     /// May stand in an identifier of a program or configuration file.
     @inline(__always) var isIdentifier: Bool { isAlnum || self == UInt8(ascii: "_") }
 

@@ -82,11 +82,11 @@ extension Scanner {
         let end = wordEnd(text, after: index)
         pass.wordEnd = end
         if end <= pass.lower, end < text.count { return }
-        var start = wordStart(text, before: index, floor: pass.pieces.word)
+        var start = wordStart(text, before: index, floor: pass.pieces(around: index).word)
         if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
         let isFinal = pass.isComplete(at: end)
         let word = Text(base: text.base, count: end)
-        var follows = start == pass.pieces.word && pass.pieces.followsPlaceholder
+        var follows = start == pass.givenPieces.word && pass.givenPieces.wordFollowsPlaceholder
         var isPiece = follows
         forEachAtom(word, from: start, isFinal: isFinal) { atom in
             if !isPiece { follows = atom.isCut && pass.followsPlaceholder(atom.start) }
@@ -137,10 +137,9 @@ extension Scanner {
 
     // MARK: - Base64 and hexadecimal
 
-    /// Decodes the stretches of a run that are base64 of text, at each of the four alignments.
+    /// Decodes the stretches of a part of a run that are base64 of text, at each of the four alignments.
     func base64(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
-        if pass.touchesPlaceholder(start..<end) { return }
         for phase in 0..<4 where start + phase < end {
             var i = start + phase
             var stretchEnd = i
@@ -175,10 +174,9 @@ extension Scanner {
         }
     }
 
-    /// Decodes the stretches of a run that are hexadecimal of text.
+    /// Decodes the stretches of a part of a run that are hexadecimal of text.
     func hexadecimal(_ pass: inout Pass, _ start: Int, _ end: Int) {
         let text = pass.text
-        if pass.touchesPlaceholder(start..<end) { return }
         for phase in 0..<2 where start + phase < end {
             var i = start + phase
             var stretchEnd = i
@@ -206,7 +204,8 @@ extension Scanner {
         guard pass.depth <= limits.nesting, index >= pass.wideEnd else { return }
         let text = pass.text
         // A maximal stretch in which NUL and a printable byte alternate.
-        let start = wideStart(text, before: index, floor: pass.pieces.wide)
+        var start = wideStart(text, before: index, floor: pass.pieces(around: index).wide)
+        if pass.isInBlock(start) { start = min(pass.blockEnd, index) }
         var end = index + 1
         while end < text.count, alternates(text, end - 1, end) { end += 1 }
         pass.wideEnd = end

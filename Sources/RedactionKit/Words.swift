@@ -133,13 +133,13 @@ extension Scanner {
         }
         if !isFinal, index + 2 < text.count, text.isCut(Placeholders.mark, at: index + 1) { return .incomplete }
         var i = index + 2
-        while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < Self.maximumSequence { i += 1 }
+        while i < text.count, text[i].isParameter, i - index < Self.maximumSequence { i += 1 }
         guard i < text.count else { return unfinished(isFinal) }
         return text[i] >= 0x40 && text[i] < 0x7f ? .sequence(length: i + 1 - index) : .delimiter(length: 1)
     }
 
     /// Value of a character reference without `&` and `;` (HTML, 13.5: the few names that stand for ASCII).
-    private func entity(_ text: Text, _ range: Range<Int>) -> UInt32? {
+    func entity(_ text: Text, _ range: Range<Int>) -> UInt32? {
         guard !range.isEmpty else { return nil }
         if text[range.lowerBound] == UInt8(ascii: "#") {
             let isHex = text.at(range.lowerBound + 1) | 0x20 == UInt8(ascii: "x")
@@ -278,18 +278,24 @@ extension Scanner {
         var pieces = Pieces()
         let runStart = text.runStart(before: released, floor: earlier.run)
         pieces.run = runPiece(text, from: runStart, across: released)
-        // A word without escapes is a run, and has the same pieces.
-        if runStart == earlier.run, runStart == earlier.word {
+        var runEnd = released
+        while runEnd < text.count, text[runEnd].isToken { runEnd += 1 }
+        pieces.runFollowsPlaceholder =
+            runStart == earlier.run && earlier.runFollowsPlaceholder
+            || pieces.run > runStart && pass.followsPlaceholder(runStart)
+        // A word without escapes is a run, and has the same pieces. What ends a run may go on with its word.
+        let isWord = runEnd == text.count || !isWordByte(text, at: runEnd)
+        if isWord, runStart == earlier.run, runStart == earlier.word {
             pieces.word = pieces.run
-            pieces.followsPlaceholder =
+            pieces.wordFollowsPlaceholder =
                 pieces.run > runStart
-                ? pass.followsPlaceholder(runStart) || earlier.followsPlaceholder
-                : earlier.followsPlaceholder
-        } else if runStart > earlier.word, !isWordByte(text, at: runStart - 1) {
+                ? pass.followsPlaceholder(runStart) || earlier.wordFollowsPlaceholder
+                : earlier.wordFollowsPlaceholder
+        } else if isWord, runStart > earlier.word, !isWordByte(text, at: runStart - 1) {
             pieces.word = pieces.run
-            pieces.followsPlaceholder = pieces.run > runStart && pass.followsPlaceholder(runStart)
+            pieces.wordFollowsPlaceholder = pieces.run > runStart && pass.followsPlaceholder(runStart)
         } else {
-            (pieces.word, pieces.followsPlaceholder) = atomPiece(pass, across: released, after: earlier)
+            (pieces.word, pieces.wordFollowsPlaceholder) = atomPiece(pass, across: released, after: earlier)
         }
         pieces.wide = start(.wide, earlier.wide)
         pieces.line = rules.lineRules.isEmpty ? released : start(.line, earlier.line)
@@ -317,7 +323,7 @@ extension Scanner {
     private func atomPiece(_ pass: Pass, across released: Int, after earlier: Pieces) -> (start: Int, follows: Bool) {
         let text = pass.text
         let start = wordStart(text, before: released, floor: earlier.word)
-        var result = (start: start, follows: start == earlier.word && earlier.followsPlaceholder)
+        var result = (start: start, follows: start == earlier.word && earlier.wordFollowsPlaceholder)
         guard released - start > limits.run - limits.overlap else { return result }
         let end = wordEnd(text, after: released)
         var follows = result.follows
@@ -398,8 +404,9 @@ struct Pieces: Equatable {
     var word = 0
     var wide = 0
     var line = 0
-    /// Whether the piece at `word` goes on with an atom that follows a placeholder.
-    var followsPlaceholder = false
+    /// Whether the piece at `run` goes on with a run that follows a placeholder, and the one at `word` with such an atom.
+    var runFollowsPlaceholder = false
+    var wordFollowsPlaceholder = false
 
     init(at index: Int = 0) { (run, word, wide, line) = (index, index, index, index) }
 

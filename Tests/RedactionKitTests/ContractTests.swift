@@ -172,6 +172,41 @@ struct ContractTests {
                 == "tick:ab12cd and # fine\ntick:[REDACTED:tick] and\n# fine\n")
     }
 
+    // MARK: - Far behind what announces it
+
+    /// What announces a password stays readable for `Limits.context` bytes.
+    @Test(arguments: [1, 200, 255, 256, 257, 600, 1500])
+    func `a long user before the password of an option`(length: Int) {
+        let user = String(repeating: "user.na", count: 300).prefix(length)
+        let isUser = length <= 256
+        #expect(
+            everyWay(standard, "cu<cut>rl -u \(user):pass<cut>4you https://h.example\n", everyCut: false)
+                == "curl -u \(user):\(isUser ? "[REDACTED:authorization-header]" : "pass4you") https://h.example\n")
+    }
+
+    // MARK: - Over-long
+
+    /// Its pieces are counted from another byte than before there was a placeholder.
+    @Test(arguments: [0, 100, 160, 300, 700])
+    func `a run that follows a placeholder is not decoded`(length: Int) {
+        let filler = String(repeating: "lorem ipsum dolor sit amet ", count: 40).prefix(length)
+        for encoding in [Encoding.base64Unpadded, .hexLower] {
+            let encoded = String(
+                decoding: encoding.apply(Array("\(filler)pass<cut>word=Zq3x8Lm2Vb7R ok".joined.utf8)), as: UTF8.self)
+            let small = RedactionFuzz.redactor(.small)
+            #expect(everyWay(small, "- [REDACTED:generic-key]\(encoded)", everyCut: false).hasSuffix(encoded))
+            #expect(!everyWay(small, "- \(encoded)", everyCut: false).hasSuffix(encoded))
+        }
+    }
+
+    /// Of two that are open, the one that reaches farther counts.
+    @Test func `an over-long value that is an over-long token`() {
+        let token = "apify<cut>_api_" + String(repeating: "aB3dE5gH7jK9mN1pQ3", count: 60)
+        #expect(
+            everyWay(RedactionFuzz.redactor(.small), "AAaTOK<cut>EN=\(token)% b", everyCut: false)
+                == "AAaTOKEN=[REDACTED:generic-api-key] b")
+    }
+
     // MARK: - What random texts found
 
     struct Found: Sendable, CustomTestStringConvertible {
@@ -272,6 +307,108 @@ struct ContractTests {
         Found(
             .standard,
             "sort_key=29eYl5d8nsqAoQQL35DjPFXoHhWZyPAd0PAULp6fKldHV+YAKDfj5cf629WLeuYmRbgtWlGbdy7WNtRFKq6rlUUOzjFv4djGZiYsUS3DZxyOQKwSOmLbsy46TLgT8zI7yPAPI_TOK<cut>EN=AROA<cut>BRZFWXVLSIVKGF7525=6vmHhMMeenITexU9AMOMngZDWRcfjhToHwJKOenWfGVzm3agEUYOM/iNGSlayJG0E7XmJoAJcAfY36sJY2zSz8U23ASEI"
+        ),
+        // A cookie, and a token over it, end within a control sequence.
+        Found(
+            .standard,
+            "Cookie:1=<cut>#llx-DEzTLbNTwu3uelYEvlBm3<cut>G3qEDA4VbvMUylsr<cut>e2<cut>B<cut>\u{1b}[;m551D,"
+        ),
+        Found(.patterns, "machine login passwd t-C<cut>ook<cut>ie:SECR<cut>ET=qNv\u{1b}[1;qcT3--|"),
+        // A key whose END marker is in the line of its BEGIN marker.
+        Found(.values, "----BEGIN PRIVATEK<cut>EY-------END -----Z2pkN2VZRnVhS0hR"),
+        // A placeholder that takes a word along does not change what the next one says.
+        Found(.patterns, "fm2_c3AyuVfSrtBEVPhxsy<cut>CfrA1NY5lRBFypartition key:444840-9dc0-11d1"),
+        Found(
+            .patterns,
+            "organizations/4062c6fa-8e94-4103-ae05-e31c6dc31<cut>81b/apiKeys/41746120-e78b-41ec-a65e-8b81619c6fd4_gitlab_session=e6f9030b8c10f5e9b7463d4c74201cf7"
+        ),
+        Found(
+            .standard,
+            "key=persona_production_tJFw12Ztwxc3Eyo9i<cut>GbQxZyiePZJ9dSvrO5bb_pr91ed012ad4c071<cut>fe91a13468c41d84_sk-api-LbkFE4DRsG9b0Rlk1Tc2yF6dkjndV9dwbQYq-E79LuiWKZ0ayG*wV_hU4X0nlTsq_9lOs04l-sdz-e4kocRL_fhtE2-vxhdtqcT3--key=Zx7Wc3Vba8Fk2<cut>Lq9R...UEFTU1<cut>dPUkRfRklMRT0vcnVuL3NlY3Jld"
+        ),
+        Found(.patterns, "u@e.rg-xapp-1-<cut>8090437"),
+        Found(
+            .standard,
+            "machine  login password>curl -H \"X-Auth: eyJrI<cut>joil9y<cut>OhRVoay5IsV<cut>hjhCkLPW8K30vUzOuC7Xbw<cut>Ela7mdgXVwIaCmpz9BNDj2OR37f7YhnTst1vjUCqvUki\" https://api.test/v1 h login l passwd \"C:\0Z"
+        ),
+        // What begins like a placeholder.
+        Found(
+            .small,
+            "AK1N0&#97;&#56;&#86;8&#71;Upw&#83;&#85;Sh&#100;7&#70;&#69;&#98;&#86;w&#56;yMZY&<cut>#120;&#84;&#119;I1&#57;&#114;I&#51;S&#90;9&#81;p&#55;&#89;&#82;z4&#117;H&#86;wF[REDACT<cut>ED@<cut>e.et"
+        ),
+        // A cookie's value that ends with a character reference.
+        Found(
+            .patterns,
+            "Cookie:S=<cut>,&#107;&#<cut>112;&#56;<cut>e-&#89;Hv<cut>z&#105;&#<cut>71;W&#98;<cut>da&#116;7<cut>&#106;yrx<cut>F&#120;&#<cut>83;9&#66;<cut>G&#65;qmD<cut>&#51;&#90<cut>;pRmy"
+        ),
+        Found(
+            .patterns,
+            "eGFpLVlPdTlTalFENEtTSVBTR0FFTWJXNE5FX2VRdGEwY3RkY<cut>nlVcXlvdmFfVFpMS0dpMC1aQzdYZGlhR3U0amh4bEd3ZjFzNFkCookie:Q==--200"
+        ),
+        // A placeholder takes half of a header's name along.
+        Found(.small, "s\\x68\\x70\\x70\\x61\\x5f38f<cut>bx666470d3a5627e27x651e38bSet-Cookie:h=;a=bc--pa"),
+        // UTF-16 text that begins in a key block, and keys in both kinds of characters.
+        Found(
+            .values,
+            "-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0P\0R\0I\0V\0A\0T\0E\0K\0E\0Y\0-\0-\0-\0-\0\0\\\u{0}1\u{0}4\u{0}1\0\\\u{0}1\u{0}4\u{0}1\0b\0a\0a\0b"
+        ),
+        Found(
+            .small,
+            "-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0P\0R\0I\0V\0A\0T\0E\0K\0E\0Y\0-\0-\0-\0-\n\0I\0K\0z\u{0}3\0x\u{0}7\0Y\0t\u{0}1\0Q\0m\0W\u{0}5\0v\0R\0b\u{0}8\0n\0L\0p\0E\u{0}2\0s\0J\0d\0Q\0m\0V\0h\0c\0m\0V\0y\0I\0G\0B\0K\0b\0G\0d\0Y\0Z\0W\0R\0P\0d\0E\0N\0G\0d\0H\0F\0C\0b\0T\0V\0m\0a\0V\0Z\0i\0-\0-\0s\0a\0l\0a\0d\0_\0c\0l\0o\0u\0d\0_\u{0}6\0C\u{0}4\0o\0R\0y\0K\0B\0%\u{0}2\u{0}0\u{0}4\u{0}0\0g\0l\0p\0t\0t\0-\u{0}3\u{0}8\u{0}6\0c\u{0}5\0e\u{0}8\u{0}2\u{0}3\0a\u{0}1\u{0}8\0a\u{0}2\0a\u{0}7\0f\u{0}2\0f\0e\0*\0b\0f\u{0}2\0c\u{0}9\u{0}6\u{0}4\u{0}3\0c\u{0}5\0f\u{0}5\u{0}6\0"
+        ),
+        Found(
+            .values,
+            "----BEGIN PR<cut>IVATEKEY----\0-\0-\0-\0B\0E\0G\0I\0N\0 \0E\0N\0C\0R\0Y\0P\0T\0E\0D\0 \0P\0R\0I\0V\0A\0T\0E\0 \0K\0E\0Y\0-\0-\0-\0-\n"
+        ),
+        Found(
+            .small,
+            "-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0P\0R\0I\0V\0A\0T\0E\0K\0E\0Y\0-\0-\0-\0-I\0_\0T\0O\0K\0E\0N\0=\0p\0t\0r\0_\0I\0C\0a\0q\0F\u{0}0\0X\0s\0W\0C\0J\0d\u{0}2\0A\0L\u{0}8\0z\0h\u{0}1\0Q\0w\0a\0p\0z\u{0}2\0j\0r\0o\0o\0t\0l\0y\0_\u{0}3\u{0}6\u{0}7\u{0}8\u{0}3\u{0}8\u{0}0\u{0}7\0e\u{0}5\0a\0f\u{0}1\0a\u{0}7\u{0}4\0e\0d\u{0}2\u{0}1\0f\0 \0[\0s\0c\0h\0e\0d\0u\0l\0i\0n\0g\0-\u{0}1\0]\0 \0o\0.\0s\0.\0b\0.\0w\0.\0e\0m\0b\0e\0d\0d\0e\0d\0.\0t\0o\0m\0c\0a\0t\0.\0T\0o\0m\0c\0a\0t\0W\0e\0b\0S\0e\0r\0v\0e\0r\0 \0 \0 \0:\0 \0S\0e\0r"
+        ),
+        // What stands before the rest of an over-long value is looked at.
+        Found(
+            .small,
+            "Cookie:\u{672c}&hero5%6E%74%2D%73%65%63%72%65%74%20%43%62%46%52%35%48%6A%6D<cut>%75password-STS.Ld1KT6sa*dQ*bOtal83Yob1wnqAv3qX600}*ACTED:github-pat]t"
+        ),
+        Found(
+            .small,
+            "Cookie:kG2pGnk9A9xwSkQA1ybW5JW.v1.eyJ6oARtutfo4T7pwZwENx9FuW43qyHnZSzAO<cut>DUSQ0Q2.2b45eb2375c94dc57682465f01b7097e291c61df42d76930fc1dbe5fb"
+        ),
+        Found(
+            .small,
+            "Coo<cut>kie:\u{e9}I<cut>dpblkvcha<cut>ngeme\\Amb<cut>kFrSLGMLq<cut>}v4.local<cut>.AAAAAAAA<cut>AAAAAAAAr<cut>1s2t3u4v5<cut>w6x7y8z9A<cut>0B1C2D3Fx<cut>7u4=4b1dL<cut>1EYBEBOeJ<cut>FazX1h8u4<cut>uHLUiywEp<cut>rXFLxKVc1<cut>"
+        ),
+        Found(
+            .small,
+            "passwd(\"%\u{0}5\u{0}8\0%\u{0}4\u{0}1\0%\u{0}3\u{0}8\0%\u{0}1\0B\0%\u{0}5\0B\0%\u{0}3\u{0}3\0%\u{0}3\u{0}2\0%\u{0}6\0D\0%\u{0}6\u{0}6\0%\u{0}4\0A\0S\0W\0M\0T\0K\0N\0-\u{0}1\0-\0k\0g\0u\0w\0u\u{0}1\0g\0z\0f\u{0}1\0z\0g\0q\0t\0|\0I\0D\0E\0N\0T\0I\0F\0I\0E\0D\0 \0B\0Y\0 \0'\0k\0 \0\""
+        ),
+        // A run that ends goes on with its word.
+        Found(
+            .small,
+            "a0000Aa0aaAA0aAaA0A0Aaa0A000AaaaAaaAa00aa0aAAaaa0A-ops_eyJzaWduSW5BZGRyZXNzIjoiY29ycC50ZXN0Iiwic2VjcmV0S2V5IjoiT0JLQ1<cut>dxV0w3V<cut>1pxOUVDandScC1<cut>4ZmlyVTRvMUFIdE1uN0huRUc3SiIsImVtYWlsIjoiYWpydG9sNHU4NWZrIiwia2V5IjoiNHE5<cut>V0I2OHZzWGpUOFNCdk1IV0V2X29VZzlCSE40N3dfMDl3Vm50TFRQRE1WRE12T3I5RE9ZUlEtOEZWeVJodlduUE1fOVdzRDFRc0tTWm1GSktlMWxSRVJtNzJKNV9qY2l1OWlHa0dYcmVCV1h2MTQzVUk0MmZRIn0=%20ZGVwbG95ZWQgd2l0aCB0c2tleS02cn<cut>ZTa3hUWGtTcur"
+        ),
+        Found(
+            .small,
+            "pplx-9RJXSwvtCihPnY9h2pU<cut>4Fbx5tYbNeRs44VtlqB87BDW<cut>nhO40BZQ0Hhzeh5O6bO0x0g24150vzjp7tPHhgln27eI8Blmo<cut>GQ0vmWLmX3qEiHNtnn8QvK1rmr52XpYNIQP7hMBAG7vyCpy1PWxXNizXZg4eeVqTlkTQn4ipqHalLyJGv4hCBRHjyKPH5zes7<cut>wkHmDtVVHiq0JnteJibiGy38Y2O9ulX6k3xfrdJ6ymSn7zfyNmIyTgPYsipDEIjTbmuO6v9cte4ft0HzlQiZ3Z7X5fCdXEPzeNcZGau0ffPG5EqfKfeJGikDLcO3Xa9\\x54\\x6c\\x52M\\x54VNTU\\x41\\x41Ie32ox67bnX514bxKx5448Px675GE4cj1\\N"
+        ),
+        Found(
+            .small,
+            "ghp_a00000Aa0aaaaAAa00A0aAa00aAAA<cut>AaA00A00A0Aa0A0A0aaaa0A0aAa0a0A0a<cut>aAAaaAaAAA0AAaAaAaaaaaaa0aaAa0aAaAAA00aaA0A0aa0aa0AA00aAaaAAa0aaaa<cut>a00aa00aaaaA0AaA0A0AAa00aaaaA0AAa0aAAAAAAA000aA0AAAaAa0AaAAa0aAAa0000AaA0AaA0a0AAAA000A0aAa0AAA0aaaA00A0aaA000aaAaa0aAa00aaA%64%76%63%5F%6D%6F%62%69%6C%65%5F96152314%%"
+        ),
+        // A line of a key that is too long.
+        Found(
+            .small,
+            "----BEGIN PR<cut>IVATEKEY----\n~XoprNDEInHN1PVwFlaltOu37d7A41P44lYC4qRb5ippZ98ASpILfoz3KjgkdcYMlhvasIhCC5UIAfhttmTiVcHX376ETWTDz9hNbFEGe95ov5HBr7JIl4wJOIfzE5YT9sWCURK4MDc1kgQnVraeN412PfKoNty5FD1yug7Ekpina_a0rVMNzRbq7xml9IpDM2RSLpfehrpK1FG8ZdO5pzQh_WIGbrwaW6loZtrt_iM-PD7YI-q36BlwHGAjBMsig="
+        ),
+        Found(
+            .small,
+            "Private-Lines:\nsqco_ITKm56jvpjZIX3cmUrpHAp7X3wX<cut>l54GbWJh67KVWR98H2QUW5PQftUtQDt0-aWIaVZybno4bU5rMDJsQTdtRE1ZZ1piNz[REDACTED quinn.o$e-------END I"
+        ),
+        // A control sequence with a parameter that is a token's byte.
+        Found(.standard, "\u{1b}[=bkaa_-XjdvGT1Fssl.j1klMGFWO7wIvqwZm<cut>feUz1YwxQR5tArkQz4vgFvPmFhliMNh-cbU%"),
+        // An address behind an over-long run, its last letter cut in two.
+        Found(
+            .small,
+            "PTUzPTQ3PTc4PTcyPTU3PTQyPTRCPTZBPTRDPTJGPTNEPTZEPTMyPTY3PTQzPTU0PTc3PTM5PTcxPTY5PTMyPTZEPTQ3PTMzPTY2PTM1PTNEPTVBPTNEPTc1PTU2PTZEPTM0PTc2PTM1PTU0PTU5PTcwPTc2PTc2PTcxPTQ0PTM1PTM3PTMyPTM3PTU3PTZGPTc5PTJGPTM2PTYxPTU4PTU3PTc5PTZFPTU0PTY4PTMwPTc5PTRCPTRFPTRGPTQ1m\u{fc}@r.am"
         ),
     ]
 

@@ -53,6 +53,8 @@ extension Scanner {
             return pass.holdFrom(start)
         }
         guard pass.isComplete(at: end) else { return pass.holdFrom(start) }
+        // What a placeholder cut short was looked at before, and what begins like one is left for those who know it by that.
+        if text.has(Placeholders.mark, at: end) || text.has(Placeholders.mark, at: start - 1) { return }
         guard let domainEnd = domain(text, index + 1, end) else { return }
         if isRemote(text, start, index, domainEnd) { return }
         pass.add(start..<domainEnd, rule: rule, confidence: 2, reason: .structure)

@@ -27,7 +27,7 @@ extension Scanner {
         // The user part of a URL: `url` looks after it.
         if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2) == UInt8(ascii: "/") { return }
         // What opens nothing has no value that others would be a part of.
-        guard resolved(text, name) != nil, var value = valueStart(&pass, after: name.end, name: name),
+        guard resolved(pass, name) != nil, var value = valueStart(&pass, after: name.end, name: name),
             let end = examine(&pass, &value, of: name)
         else { return }
         // What follows counts besides, not instead: what was decided when it had not come yet stays true.
@@ -43,7 +43,12 @@ extension Scanner {
         if text.has("-----BEGIN", at: value.start) { return nil }
         if value.quote == 0, value.start < pass.longValueEnd { return nil }
         guard let end = valueEnd(&pass, &value) else { return nil }
-        if value.quote == 0, end - value.start >= Self.longValue { pass.longValueEnd = end }
+        // One that holds a placeholder may have been long.
+        if value.quote == 0,
+            end - value.start >= Self.longValue || text.find(Placeholders.mark, in: value.start..<end) != nil
+        {
+            pass.longValueEnd = end
+        }
         var range = value.start..<end
         // A full stop at the end of a sentence.
         if value.quote == 0 {
@@ -54,7 +59,7 @@ extension Scanner {
         if isProse(text, behindElement: value, range) { return end }
         var before = name.start
         while text.at(before - 1) == UInt8(ascii: ".") { before -= 1 }
-        guard decide(text, name, value, range), !pass.isInsidePlaceholder(name.start), !pass.followsPlaceholder(before)
+        guard decide(pass, name, value, range), !pass.isInsidePlaceholder(name.start), !pass.followsPlaceholder(before)
         else { return end }
         // Over-long: up to its terminator it is one value.
         if end == value.start + limits.value,
@@ -261,10 +266,10 @@ extension Scanner {
     }
 
     /// The name with what the word before `key` makes of it; nil if that says that it opens nothing.
-    private func resolved(_ text: Text, _ name: CredentialName) -> CredentialName? {
-        guard name.strength == .weak, text.hasFolded("key", at: name.wordStart) else { return name }
+    private func resolved(_ pass: Pass, _ name: CredentialName) -> CredentialName? {
+        guard name.strength == .weak, pass.text.hasFolded("key", at: name.wordStart) else { return name }
         var name = name
-        switch owner(text, of: name.wordStart, name.start) {
+        switch owner(pass, of: name.wordStart, name.start) {
         case .credential:
             name.strength = .key
             name.isPhrase = name.start == name.wordStart
@@ -275,14 +280,15 @@ extension Scanner {
     }
 
     /// Whether a name says so much that its value may stand behind a blank or in another line.
-    private func mayStandAlone(_ text: Text, _ name: CredentialName) -> Bool {
-        name.strength != .weak || resolved(text, name)?.strength == .key
+    private func mayStandAlone(_ pass: Pass, _ name: CredentialName) -> Bool {
+        name.strength != .weak || resolved(pass, name)?.strength == .key
     }
 
     private enum Owner { case credential, other, unknown }
 
     /// What the word before `key` says, in the identifier or before it: `API Key` is a credential, `cache_key` is none.
-    private func owner(_ text: Text, of word: Int, _ start: Int) -> Owner {
+    private func owner(_ pass: Pass, of word: Int, _ start: Int) -> Owner {
+        let text = pass.text
         var end = word
         while end > start, !text[end - 1].isAlnum { end -= 1 }
         if end == start {
@@ -290,6 +296,8 @@ extension Scanner {
             end = start
             while end > 0, start - end < 2, text[end - 1].isBlank { end -= 1 }
             guard end < start else { return .unknown }
+            // A placeholder that took the word along: the key was looked at together with it.
+            if pass.followsPlaceholder(end) { return .other }
         }
         func ends(_ word: StaticString) -> Bool {
             let at = end - word.utf8CodeUnitCount
@@ -550,9 +558,9 @@ extension Scanner {
                 // `key=old-password value=7`: not a name but a value.
                 if text.at(name.start - 1) == UInt8(ascii: "="), !closedName { return nil }
                 value.op = .pair
-            } else if name.isOption || isNetrc(text, name) || isSQL(text, name, i) {
+            } else if name.isOption || isNetrc(pass, name) || isSQL(text, name, i) {
                 value.op = .blank
-            } else if hadBlank, !closedName, mayFollowBlank(text[i]), mayStandAlone(text, name) {
+            } else if hadBlank, !closedName, mayFollowBlank(text[i]), mayStandAlone(pass, name) {
                 value.op = .loose
             } else {
                 return nil
@@ -588,7 +596,7 @@ extension Scanner {
             i += 2
             skipBlanks()
         }
-        if value.op == .colon || value.op == .equals, let below = lineBelow(text, i, limit, name) {
+        if value.op == .colon || value.op == .equals, let below = lineBelow(pass, i, limit, name) {
             i = below.start
             value.isOnNextLine = true
             value.isDetached = below.isDetached
@@ -693,8 +701,9 @@ extension Scanner {
 
     /// The line below a name that nothing follows in its own, or the mark of a block (YAML 1.2.2, 8.1; a here-document).
     private func lineBelow(
-        _ text: Text, _ index: Int, _ limit: Int, _ name: CredentialName
+        _ pass: Pass, _ index: Int, _ limit: Int, _ name: CredentialName
     ) -> (start: Int, isDetached: Bool)? {
+        let text = pass.text
         var i = index
         var isBlock = false
         if i < limit, text[i] == UInt8(ascii: "|") || text[i] == UInt8(ascii: ">") {
@@ -707,7 +716,7 @@ extension Scanner {
             while i < limit, text[i].isLetter || text[i].isQuote || text[i] == UInt8(ascii: "-") { i += 1 }
         }
         while i < limit, text[i].isBlank || text[i] == .carriageReturn { i += 1 }
-        guard i < limit, text[i] == .lineFeed, mayStandAlone(text, name) else { return nil }
+        guard i < limit, text[i] == .lineFeed, mayStandAlone(pass, name) else { return nil }
         i += 1
         let line = i
         while i < limit, text[i].isBlank { i += 1 }
@@ -719,14 +728,15 @@ extension Scanner {
         return (i, !isBlock && indent <= ownIndent - own)
     }
 
-    private func isNetrc(_ text: Text, _ name: CredentialName) -> Bool {
+    private func isNetrc(_ pass: Pass, _ name: CredentialName) -> Bool {
+        let text = pass.text
         guard name.wordStart == name.start, name.wordEnd == name.end, name.strength == .password,
             text.hasFolded("passw", at: name.start)
         else { return false }
-        let from = max(0, name.start - 160)
-        return text.find("login ", in: from..<name.start) != nil
-            && (text.find("machine ", in: from..<name.start) != nil
-                || text.find("default ", in: from..<name.start) != nil)
+        // What stands before a placeholder was farther away before.
+        let before = pass.afterPlaceholders(max(0, name.start - 160)..<name.start)
+        return text.find("login ", in: before) != nil
+            && (text.find("machine ", in: before) != nil || text.find("default ", in: before) != nil)
     }
 
     /// `IDENTIFIED BY 'x'`, `PASSWORD 'x'`: a quoted string right after the word.
@@ -813,7 +823,7 @@ extension Scanner {
         }
         guard text.at(i) == UInt8(ascii: "["), !text.has(Placeholders.mark, at: i) else { return nil }
         i += 1
-        while i < text.count, text[i] >= 0x20, text[i] < 0x40, i - index < Self.maximumSequence { i += 1 }
+        while i < text.count, text[i].isParameter, i - index < Self.maximumSequence { i += 1 }
         return i < text.count && text[i] >= 0x40 && text[i] < 0x7f ? i + 1 : nil
     }
 
@@ -862,9 +872,10 @@ extension Scanner {
 
     // MARK: - Is it a secret?
 
-    private func decide(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
+    private func decide(_ pass: Pass, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
+        let text = pass.text
         let minimum = name.strength == .password ? 4 : 8
-        guard range.count >= minimum, let name = resolved(text, name), !Placeholders.isTemplate(text, range) else {
+        guard range.count >= minimum, let name = resolved(pass, name), !Placeholders.isTemplate(text, range) else {
             return false
         }
         if text.at(range.upperBound) == UInt8(ascii: "("), value.quote == 0 { return false }
@@ -927,7 +938,7 @@ extension Scanner {
                     // A bare word: after `=` it is one, after a colon and a blank it is prose.
                     // The same in a line of its own is a setting.
                     if value.op == .blank && !name.isOption {
-                        return isNetrc(text, name) || Randomness.looksRandom(profile)
+                        return isNetrc(pass, name) || Randomness.looksRandom(profile)
                     }
                     if value.op == .colon || value.isSpaced {
                         return isWholeLine(text, name, range) || Randomness.looksRandom(profile)

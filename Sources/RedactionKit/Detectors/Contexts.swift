@@ -17,7 +17,7 @@ extension Scanner {
         if isMid, value.lowerBound == start { return }
         var context = found.context_start..<value.lowerBound
         var isWeak = found.is_weak != 0
-        let own = afterPlaceholders(pass, context)
+        let own = pass.afterPlaceholders(context)
         if own != context {
             context = own
             let strength = pm_match_provider(
@@ -83,16 +83,6 @@ extension Scanner {
         return end - i >= 3 && !text.at(i - 1).isAlnum
     }
 
-    /// The part of `range` after the last placeholder of ours, whose words announce nothing.
-    private func afterPlaceholders(_ pass: Pass, _ range: Range<Int>) -> Range<Int> {
-        var i = range.upperBound
-        while i > range.lowerBound {
-            i -= 1
-            if pass.followsPlaceholder(i + 1) { return (i + 1)..<range.upperBound }
-        }
-        return range
-    }
-
     /// Names of things that look like tokens and are none.
     private func announcesIdentifier(_ text: Text, _ range: Range<Int>) -> Bool {
         let words: [StaticString] = [
@@ -114,7 +104,10 @@ extension Scanner {
     func manifest(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.manifest else { return }
         let text = pass.text
-        guard !text.at(index - 1).isIdentifier, text.hasFolded("data", at: index) else { return }
+        guard !text.at(index - 1).isIdentifier, text.hasFolded("data", at: index), !pass.followsPlaceholder(index)
+        else {
+            return
+        }
         var i = index + 4
         let isJSON = text.at(i) == .quote
         let limit = min(text.count, index + Self.manifestLimits * limits.value)

@@ -72,14 +72,16 @@ extension Scanner {
         var i = index - 1
         let floor = max(start, index - Self.maximumEntity)
         while i >= floor, text[i].isAlnum || text[i] == UInt8(ascii: "#") { i -= 1 }
-        return i >= floor && i < index - 1 && text[i] == UInt8(ascii: "&")
+        return i >= floor && i < index - 1 && text[i] == UInt8(ascii: "&") && entity(text, (i + 1)..<index) != nil
     }
 
     /// `Bearer token` without a header's name.
     func bearer(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
         let text = pass.text
-        guard text.hasFolded("bearer", at: index), !text.at(index - 1).isAlnum else { return }
+        guard text.hasFolded("bearer", at: index), !text.at(index - 1).isAlnum, !pass.followsPlaceholder(index) else {
+            return
+        }
         var i = index + 6
         while i < text.count, text[i].isBlank || text[i] == UInt8(ascii: ":"), i < index + 6 + Self.nameGap { i += 1 }
         guard i > index + 6, i < text.count else { return }
@@ -99,8 +101,10 @@ extension Scanner {
     func cookies(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.cookie else { return }
         let text = pass.text
+        // A placeholder may have taken a part of the name along.
+        let before = text.at(index - 1) == UInt8(ascii: "-") ? index - 1 : index
         guard !text.at(index - 1).isIdentifier, text.hasFolded("cookie", at: index), !pass.isInsidePlaceholder(index),
-            let value = fieldValue(&pass, nameEnd: index + 6)
+            !pass.followsPlaceholder(before), let value = fieldValue(&pass, nameEnd: index + 6)
         else { return }
         let isSet = text.at(index - 1) == UInt8(ascii: "-") && index >= 4 && text.hasFolded("set", at: index - 4)
         var i = value.start
@@ -119,7 +123,8 @@ extension Scanner {
             let nameRange = name..<i
             i += 1
             let start = i
-            while i < limit, text[i] != UInt8(ascii: ";"), !text[i].isWhitespace, !text[i].isQuote || i == start,
+            while i < limit, text[i] != UInt8(ascii: ";") || endsEntity(text, start, i), !text[i].isWhitespace,
+                !text[i].isQuote || i == start,
                 !(text[i] == .backslash
                     && (text.at(i + 1).isQuote || text.at(i + 1) == .backslash || text.at(i + 1).isOne(of: "rn")))
             {
@@ -134,7 +139,10 @@ extension Scanner {
             if isSet, !isFirst { break }  // Attributes: Path, Expires, SameSite.
             isFirst = false
             let range = start..<i
-            if !isHarmlessCookie(text, nameRange), range.count >= 6, !Placeholders.isStandIn(text, range) {
+            // What stood in the place of a placeholder may have been no name.
+            if !isHarmlessCookie(text, nameRange), text.find(Placeholders.mark, in: nameRange) == nil, range.count >= 6,
+                !Placeholders.isStandIn(text, range)
+            {
                 pass.add(range, rule: rule, confidence: 1, reason: .context)
             }
             if text.at(i) != UInt8(ascii: ";") { return }
@@ -260,6 +268,9 @@ extension Scanner {
         }
     }
 
+    /// Longest user before the colon of `-u user:password`, in bytes.
+    private static let maximumUser = 256
+
     /// The option `-u` of `curl` and its relatives: a user, a colon, a password.
     func userOption(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
@@ -298,6 +309,8 @@ extension Scanner {
                 quote.isQuote ? text[end] != quote : !text[end].isWhitespace && !text[end].isQuote
             {
                 if text[end] == UInt8(ascii: ":"), colon < 0 { colon = end }
+                // Nothing holds what announces a password until it begins.
+                if colon < 0, end - start == Self.maximumUser { break }
                 end += 1
             }
             if !pass.isComplete(at: end) {

@@ -53,8 +53,13 @@ package struct ReferenceScanner {
                 for span in spansAt[place] ?? [] { end = max(end, span.end) }
                 place += 1
             }
-            result += placeholder(first.rule, names, text.raw(index..<end))
-            result += sequences(text, index..<end)
+            // A control sequence that goes on behind it stays whole.
+            let whole = (index..<end).first { (sequenceEnd(text, $0) ?? 0) > end } ?? end
+            if whole > index {
+                result += placeholder(first.rule, names, text.raw(index..<whole))
+                result += sequences(text, index..<whole)
+            }
+            result += text.raw(whole..<end)
             index = end
         }
         return result
@@ -68,23 +73,28 @@ package struct ReferenceScanner {
         return Array(redactor.options.template.render(rule: id, category: category.rawValue, tag: tag).utf8)
     }
 
-    /// The control sequences in a secret: ESC `[`, parameters, a final byte (ECMA-48, 5.4); at most 32 bytes.
+    /// The control sequences in a secret.
     private func sequences(_ text: Text, _ range: Range<Int>) -> [UInt8] {
         var result: [UInt8] = []
         var index = range.lowerBound
         while index < range.upperBound {
-            if text[index] == .escape, text.at(index + 1) == UInt8(ascii: "[") {
-                var end = index + 2
-                while end < text.count, (0x20..<0x40).contains(text[end]), end - index < 32 { end += 1 }
-                if end < range.upperBound, !text.has("[REDACTED", at: index + 1), (0x40..<0x7f).contains(text[end]) {
-                    result += text.raw(index..<(end + 1))
-                    index = end + 1
-                    continue
-                }
+            if let end = sequenceEnd(text, index), end <= range.upperBound {
+                result += text.raw(index..<end)
+                index = end
+            } else {
+                index += 1
             }
-            index += 1
         }
         return result
+    }
+
+    /// End of the control sequence at `index`: ESC `[`, parameters, a final byte (ECMA-48, 5.4); at most 32 bytes.
+    private func sequenceEnd(_ text: Text, _ index: Int) -> Int? {
+        guard text[index] == .escape, text.at(index + 1) == UInt8(ascii: "["), !text.has("[REDACTED", at: index + 1)
+        else { return nil }
+        var end = index + 2
+        while end < text.count, (0x30..<0x40).contains(text[end]), end - index < 32 { end += 1 }
+        return end < text.count && (0x40..<0x7f).contains(text[end]) ? end + 1 : nil
     }
 }
 
@@ -196,6 +206,7 @@ private final class Candidates {
 
     private func run(_ text: Text, _ start: Int, _ end: Int, _ pass: inout Pass, _ scanner: Scanner) {
         let limits = scanner.limits
+        let followsPlaceholder = pass.followsPlaceholder(start)
         var piece = pass.isInBlock(start) ? min(pass.blockEnd, end) : start
         while piece < end {
             // Two dots end a part unless what is before them holds `eyJ`.
@@ -204,14 +215,16 @@ private final class Candidates {
                 !text.has("..", at: stop) || text.find("eyJ", in: piece..<stop) != nil
             { stop += 1 }
             if stop + 1 < end, stop <= piece + limits.run {
-                unit(text, piece, stop, isCut: false, &pass, scanner)
+                unit(text, piece, stop, isCut: false, followsPlaceholder, &pass, scanner)
                 piece = stop
                 while piece < end, text[piece] == UInt8(ascii: ".") { piece += 1 }
                 continue
             }
-            guard end - piece > limits.run else { return unit(text, piece, end, isCut: false, &pass, scanner) }
+            guard end - piece > limits.run else {
+                return unit(text, piece, end, isCut: false, followsPlaceholder, &pass, scanner)
+            }
             scanner.cutRule = nil
-            unit(text, piece, piece + limits.run, isCut: true, &pass, scanner)
+            unit(text, piece, piece + limits.run, isCut: true, followsPlaceholder, &pass, scanner)
             if let rule = scanner.cutRule {
                 // A token fills the piece: what follows it in the run is the rest of it.
                 scanner.cutRule = nil
@@ -221,7 +234,10 @@ private final class Candidates {
         }
     }
 
-    private func unit(_ text: Text, _ runStart: Int, _ end: Int, isCut: Bool, _ pass: inout Pass, _ scanner: Scanner) {
+    private func unit(
+        _ text: Text, _ runStart: Int, _ end: Int, isCut: Bool, _ followsPlaceholder: Bool, _ pass: inout Pass,
+        _ scanner: Scanner
+    ) {
         let start = scanner.unitStart(text, runStart, end)
         guard end - start >= 16 else { return }
         // In the middle of a run, a token begins behind something that is no letter or digit.
@@ -249,7 +265,7 @@ private final class Candidates {
             }
             if applies { token(text, index, start, end, boundary, isCut: isCut, &pass, scanner) }
         }
-        if pass.depth <= scanner.limits.nesting {
+        if pass.depth <= scanner.limits.nesting, !followsPlaceholder, !pass.touchesPlaceholder(start..<end) {
             scanner.base64(&pass, start, end)
             scanner.hexadecimal(&pass, start, end)
         }
