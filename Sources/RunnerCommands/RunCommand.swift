@@ -85,7 +85,9 @@ struct RunCommand: ParsableCommand {
         settings.acknowledgements = acknowledgeFd
         // What the parser does not know goes to the command; before its name it can only be a mistake.
         if let first = command.first, first.hasPrefix("-"), first != "--" {
-            throw Failure(.usage, "there is no option \(first); a command with such a name stands after --")
+            // Without a value, which may be a secret.
+            let name = first.prefix { $0 != "=" }
+            throw Failure(.usage, "there is no option \(name); a command with such a name stands after --")
         }
         settings.words = try RawArguments.last(command.first == "--" ? command.count - 1 : command.count)
         throw ExitCode(try settings.run().code)

@@ -32,6 +32,8 @@ internal import Testing
         #expect(try Child.run(["run"], directory: project.directory.path).status == 2)
         let mistyped = try Child.run(["run", "--timeuot", "1s", "--", "true"], directory: project.directory.path)
         #expect(mistyped.status == 2 && mistyped.error.contains("no option --timeuot"))
+        let valued = try Child.run(["run", "--tokn=\(Canary.value)", "--", "true"], directory: project.directory.path)
+        #expect(valued.error.contains("no option --tokn;") && !valued.error.contains(Canary.value))
         #expect(try Child.run(["run", "--", "--timeuot"], directory: project.directory.path).status == 127)
         #expect(
             try Child.run(["run", "--timeout", "soon", "--", "true"], directory: project.directory.path).status == 2)
