@@ -51,7 +51,7 @@ for package in pipemason pipemason-server; do
     mkdir -p "$root/DEBIAN"
     # Libraries of the programs that are not static.
     mapfile -t dynamic < <(for program in "$root"/usr/bin/*; do
-        ! readelf -d "$program" | grep -q NEEDED || echo "$program"
+        ! readelf -d "$program" | grep NEEDED >/dev/null || echo "$program"
     done)
     shlibs=
     if [ ${#dynamic[@]} -gt 0 ]; then

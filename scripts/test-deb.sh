@@ -44,7 +44,7 @@ for program in pipemason pipemason-server; do
     bash -n "/usr/share/bash-completion/completions/$program"
     [ -s "/usr/share/zsh/vendor-completions/_$program" ] && [ -s "/usr/share/fish/vendor_completions.d/$program.fish" ]
 done
-zcat /usr/share/man/man1/pipemason.1.gz /usr/share/man/man8/pipemason-server.8.gz | grep -q '^\.TH PIPEMASON-SERVER 8'
+zcat /usr/share/man/man1/pipemason.1.gz /usr/share/man/man8/pipemason-server.8.gz | grep '^\.TH PIPEMASON-SERVER 8' >/dev/null
 getent passwd pipemason-server >/dev/null || fail "there is no user for the server"
 if command -v systemd-analyze >/dev/null; then
     units=/usr/lib/systemd/system
