@@ -4,6 +4,13 @@ final class ZstdDecoder: Coder {
     private let context: OpaquePointer
     private(set) var isBetweenMembers = false
     private var members = 0
+    /// Bytes of the frame's magic number that have been seen, and whether it is a skippable frame's.
+    private var magicCount = 0
+    private var isSkippable = false
+
+    /// RFC 8878, 3.1.1 and 3.1.2: a frame, and a skippable one, whose first byte has 16 values.
+    private static let magic: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd]
+    private static let skippableMagic: [UInt8] = [0x50, 0x2a, 0x4d, 0x18]
 
     init() throws(CompressionError) {
         guard let context = ZSTD_createDCtx() else { throw .outOfMemory }
@@ -21,6 +28,7 @@ final class ZstdDecoder: Coder {
             if input.isEmpty { return 0 }
             isBetweenMembers = false
         }
+        try checkMagic(input)
         var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
         var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
         let status = ZSTD_decompressStream(context, &target, &source)
@@ -36,8 +44,21 @@ final class ZstdDecoder: Coder {
         if status == 0 {
             isBetweenMembers = true
             members += 1
+            magicCount = 0
         }
         return target.pos
+    }
+
+    /// Refuses what is no frame of RFC 8878. The library may read what came before that as well, and then what it makes of damage
+    /// depends on how the input is cut.
+    private func checkMagic(_ input: UnsafeRawBufferPointer) throws(CompressionError) {
+        for byte in input.prefix(Self.magic.count - magicCount) {
+            if magicCount == 0 { isSkippable = byte & 0xf0 == Self.skippableMagic[0] }
+            let wanted =
+                !isSkippable ? Self.magic[magicCount] : magicCount == 0 ? byte : Self.skippableMagic[magicCount]
+            guard byte == wanted else { throw members > 0 ? .trailing : .damaged }
+            magicCount += 1
+        }
     }
 }
 

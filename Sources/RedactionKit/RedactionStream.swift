@@ -173,7 +173,7 @@ public struct RedactionStream: ~Copyable {
     package var seam: Seam? {
         let end = origin + UInt64(count)
         guard released == count, open == nil, redactedTo != end, openList == .max,
-            !pieces.runFollowsPlaceholder, !pieces.wordFollowsPlaceholder,
+            !pieces.runFollowsPlaceholder, !pieces.wordFollowsPlaceholder, !pieces.wideFollowsPlaceholder,
             block.upperBound + UInt64(redactor.contextLength) <= end || block.isEmpty
         else { return nil }
         return Seam(

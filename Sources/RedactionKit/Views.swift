@@ -210,7 +210,10 @@ extension Scanner {
         while end < text.count, alternates(text, end - 1, end) { end += 1 }
         pass.wideEnd = end
         if end <= pass.lower, end < text.count { return }
-        guard end - start >= 2 * Self.minimumWide else { return }
+        guard end - start >= 2 * Self.minimumWide,
+            !(start == pass.givenPieces.wide && pass.givenPieces.wideFollowsPlaceholder),
+            !wideFollowsPlaceholder(pass, start)
+        else { return }
         forEachPiece(start, end, of: .wide) { from, to, isCut in
             // `holdTail` holds what is not complete.
             guard !isPlaceholderEdge(pass, from, to), isCut || pass.isComplete(at: end) && pass.isComplete(at: end - 1)
@@ -263,6 +266,11 @@ extension Scanner {
     private func endsEscape(_ text: Text, _ index: Int) -> Bool {
         if text.at(index - 1) == .backslash { return "nrt".utf8.contains(text[index]) }
         return text.sequenceStart(before: index + 1) != nil
+    }
+
+    /// Whether UTF-16 text that begins at `start` follows a placeholder, whose bracket it may take for a character of its own.
+    func wideFollowsPlaceholder(_ pass: Pass, _ start: Int) -> Bool {
+        pass.followsPlaceholder(start) || pass.followsPlaceholder(start + 1)
     }
 
     /// Whether the stretch takes the bracket of a placeholder for a character of its own, or stands beside one.

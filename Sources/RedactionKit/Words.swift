@@ -85,10 +85,13 @@ extension Scanner {
     private func unfinished(_ isFinal: Bool) -> Element { isFinal ? .delimiter(length: 1) : .incomplete }
 
     /// `45%` is a percentage: a number of at most four characters that begins a word begins no escape.
+    ///
+    /// Nor behind a bracket: it may be a placeholder's, with a word in its place.
     private func isPercentage(_ text: Text, _ index: Int) -> Bool {
         var i = index
         while i > 0, index - i < 5, text[i - 1].isDigit || text[i - 1] == UInt8(ascii: ".") { i -= 1 }
-        return i < index && index - i < 5 && (i == 0 || !isWordByte(text, at: i - 1))
+        return i < index && index - i < 5
+            && (i == 0 || !isWordByte(text, at: i - 1) && text[i - 1] != UInt8(ascii: "]"))
     }
 
     /// A backslash, or several of them in a string within a string, and what it escapes (RFC 8259, 7; C17, 6.4.4.4).
@@ -269,12 +272,6 @@ extension Scanner {
     /// The pieces of the stretches that cross `released`, given those of an earlier place.
     func pieces(_ pass: Pass, across released: Int, after earlier: Pieces) -> Pieces {
         let text = pass.text
-        func start(_ kind: Pieces.Kind, _ floor: Int) -> Int {
-            var start = released
-            if kind == .wide { start = min(start, text.count - 1) }
-            while start > floor, continues(text, kind == .wide ? start : start - 1, kind) { start -= 1 }
-            return kind.piece(of: max(start, 0), beyond: released, limits)
-        }
         var pieces = Pieces()
         let runStart = text.runStart(before: released, floor: earlier.run)
         pieces.run = runPiece(text, from: runStart, across: released)
@@ -297,8 +294,16 @@ extension Scanner {
         } else {
             (pieces.word, pieces.wordFollowsPlaceholder) = atomPiece(pass, across: released, after: earlier)
         }
-        pieces.wide = start(.wide, earlier.wide)
-        pieces.line = rules.lineRules.isEmpty ? released : start(.line, earlier.line)
+        let wide = max(0, wideStart(text, before: min(released, text.count - 1), floor: earlier.wide))
+        pieces.wide = Pieces.Kind.wide.piece(of: wide, beyond: released, limits)
+        pieces.wideFollowsPlaceholder =
+            wide == earlier.wide && earlier.wideFollowsPlaceholder
+            || pieces.wide > wide && wideFollowsPlaceholder(pass, wide)
+        pieces.line = released
+        if !rules.lineRules.isEmpty {
+            while pieces.line > earlier.line, text[pieces.line - 1] != .lineFeed { pieces.line -= 1 }
+            pieces.line = Pieces.Kind.line.piece(of: pieces.line, beyond: released, limits)
+        }
         return pieces
     }
 
@@ -404,8 +409,10 @@ struct Pieces: Equatable {
     var word = 0
     var wide = 0
     var line = 0
-    /// Whether the piece at `run` goes on with a run that follows a placeholder, and the one at `word` with such an atom.
+    /// Whether the piece at `run` goes on with a run that follows a placeholder, the one at `word` with such an atom, and the one
+    /// at `wide` with such a text.
     var runFollowsPlaceholder = false
+    var wideFollowsPlaceholder = false
     var wordFollowsPlaceholder = false
 
     init(at index: Int = 0) { (run, word, wide, line) = (index, index, index, index) }

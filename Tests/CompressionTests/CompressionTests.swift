@@ -56,6 +56,23 @@ import Testing
         #expect(errors > packed.count / 2)
     }
 
+    /// Frames of formats before RFC 8878, which the library reads too: what it made of them depended on the cuts.
+    @Test(arguments: [0x22, 0x23, 0x24, 0x25, 0x26, 0x27] as [UInt8])
+    func `a frame of old zstd is damage, however it is cut`(_ version: UInt8) throws {
+        let frame: [UInt8] = [version, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0]
+        for size in [1, 3, 8] {
+            #expect(throws: CompressionError.damaged) { try decompressed(frame, .zstd, by: size, room: 100) }
+            let behind = try compressed([1, 2, 3], .zstd) + frame
+            #expect(throws: CompressionError.trailing) { try decompressed(behind, .zstd, by: size, room: 100) }
+        }
+    }
+
+    @Test func `a skippable frame of zstd is passed over, however it is cut`() throws {
+        let skipped: [UInt8] = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 7, 8, 9]
+        let packed = try skipped + compressed([1, 2], .zstd) + skipped + compressed([3], .zstd)
+        for size in [1, 3, 1000] { #expect(try decompressed(packed, .zstd, by: size, room: 100) == [1, 2, 3]) }
+    }
+
     @Test func `a bomb needs no memory`() throws {
         let zeros = [UInt8](repeating: 0, count: 1 << 20)
         for format in CompressionFormat.allCases {

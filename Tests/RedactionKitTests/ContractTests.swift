@@ -331,6 +331,7 @@ struct ContractTests {
             .standard,
             "machine  login password>curl -H \"X-Auth: eyJrI<cut>joil9y<cut>OhRVoay5IsV<cut>hjhCkLPW8K30vUzOuC7Xbw<cut>Ela7mdgXVwIaCmpz9BNDj2OR37f7YhnTst1vjUCqvUki\" https://api.test/v1 h login l passwd \"C:\0Z"
         ),
+        Found(.values, "Coo<cut>kie:the lines here=6D=61="),
         // What begins like a placeholder.
         Found(
             .small,
@@ -409,6 +410,13 @@ struct ContractTests {
         Found(
             .small,
             "PTUzPTQ3PTc4PTcyPTU3PTQyPTRCPTZBPTRDPTJGPTNEPTZEPTMyPTY3PTQzPTU0PTc3PTM5PTcxPTY5PTMyPTZEPTQ3PTMzPTY2PTM1PTNEPTVBPTNEPTc1PTU2PTZEPTM0PTc2PTM1PTU0PTU5PTcwPTc2PTc2PTcxPTQ0PTM1PTM3PTMyPTM3PTU3PTZGPTc5PTJGPTM2PTYxPTU4PTU3PTc5PTZFPTU0PTY4PTMwPTc5PTRCPTRFPTRGPTQ1m\u{fc}@r.am"
+        ),
+        // A number behind a placeholder is no percentage for that.
+        Found(.patterns, "AQ.Ab8RN6Pgsc6<cut>F3Udvp7SjMynUCPO4iMEUBRBkwqYZYKzC-84d7y.%3B\\u0040e.\\u006e\\u0065"),
+        // The placeholder before the limit of a list of cookies is cut in two.
+        Found(
+            .small,
+            "Coo<cut>kie:kbkey-<cut>fed25d1fba92b35f0e349d6d05798081_536-00JS\u{2}..0000AA0a00A0aAAa0A0Aaaa0aaakcosmo_d03ba790ca1f458fbd470863c5b0d93cghp_CCDB1_YNyKY<cut>tnyzf6L7kWDKgMiA_ZpDhcGume1au7gswkTc6Jqh9gqb2V5KJNgLSgY"
         ),
     ]
 

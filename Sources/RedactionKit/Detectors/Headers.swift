@@ -140,14 +140,17 @@ extension Scanner {
             isFirst = false
             let range = start..<i
             // What stood in the place of a placeholder may have been no name.
-            if !isHarmlessCookie(text, nameRange), text.find(Placeholders.mark, in: nameRange) == nil, range.count >= 6,
+            if !isHarmlessCookie(text, nameRange),
+                text.find(Placeholders.mark, in: (name - 1)..<nameRange.upperBound) == nil, range.count >= 6,
                 !Placeholders.isStandIn(text, range)
             {
                 pass.add(range, rule: rule, confidence: 1, reason: .context)
             }
             if text.at(i) != UInt8(ascii: ";") { return }
         }
-        if i == value.start + limits.value, text.find(Placeholders.mark, in: value.start..<i) == nil {
+        // The last placeholder may begin right before the limit.
+        let markEnd = min(text.count, i + Placeholders.mark.utf8CodeUnitCount - 1)
+        if i == value.start + limits.value, text.find(Placeholders.mark, in: value.start..<markEnd) == nil {
             _ = addRest(&pass, from: i, limit: i, rule: rule, quote: end)
         }
     }
