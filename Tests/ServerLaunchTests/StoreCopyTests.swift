@@ -63,7 +63,7 @@ internal import Testing
         // Stopped in the middle: no server starts there, no other copy goes there, and the same one goes on.
         let source = try data.openEmbedded()
         let tables = try await source.rawTables()
-        #expect(tables.first { $0.name == "events" }?.key == ["org_id", "run_id", "seq"])
+        #expect(tables.first { $0.name == "event_blocks" }?.key == ["org_id", "run_id", "last_seq"])
         struct Stop: Error {}
         var told: [String] = []
         let stopped = await #expect(throws: StoreError.self) {
@@ -71,11 +71,11 @@ internal import Testing
                 told.append(line)
                 guard line.hasPrefix("orgs:") else { return }
                 _ = try? cluster.sql(
-                    "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped''; END'; CREATE TRIGGER stop BEFORE INSERT ON events EXECUTE FUNCTION stop()",
+                    "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped''; END'; CREATE TRIGGER stop BEFORE INSERT ON event_blocks EXECUTE FUNCTION stop()",
                     database: database)
             }
         }
-        #expect(stopped?.place.hasPrefix("copy events: ") == true, "\(String(describing: stopped)) \(told)")
+        #expect(stopped?.place.hasPrefix("copy event_blocks: ") == true, "\(String(describing: stopped)) \(told)")
         #expect(told.contains { $0.hasPrefix("runs:") })
         let early = #expect(throws: StoreError.self) { _ = try PostgresStore(address) }
         #expect(early?.code == .refused && early?.place.contains("unfinished") == true)
@@ -89,7 +89,7 @@ internal import Testing
         await #expect(throws: StoreError.self) { _ = try await StoreCopy(from: stranger, to: address).run { _ in } }
         try stranger.close()
         try source.close()
-        try cluster.sql("DROP TRIGGER stop ON events; DROP FUNCTION stop()", database: database)
+        try cluster.sql("DROP TRIGGER stop ON event_blocks; DROP FUNCTION stop()", database: database)
 
         let flags = ["--database", cluster.uri(database)]
         let moved = try ServerProcess.run(directory, ["store", "copy"] + flags)
