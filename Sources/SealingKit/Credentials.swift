@@ -103,7 +103,8 @@ public struct Credentials: Sendable {
         return try load(from: directory)
     }
 
-    /// Changes the credentials in `directory` while no one else does, and replaces the file as a whole.
+    /// Changes the credentials in `directory` while no one else does, and replaces the file as a whole. Where none is left, neither is the
+    /// file: that it is there says that this machine is paired.
     public static func update(
         in directory: String, _ change: (inout Credentials) throws(SealingError) -> Void
     ) throws(SealingError) {
@@ -114,8 +115,12 @@ public struct Credentials: Sendable {
         guard credentials.entries.count <= maximumEntries else {
             throw SealingError(.limitExceeded, "at most \(maximumEntries) credentials")
         }
-        let text = credentials.encoded
-        try directory.replace(fileName, with: text.bytes)
+        if credentials.entries.isEmpty {
+            try directory.remove(fileName)
+        } else {
+            let text = credentials.encoded
+            try directory.replace(fileName, with: text.bytes)
+        }
         _ = consume lock
     }
 

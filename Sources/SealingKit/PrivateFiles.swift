@@ -64,6 +64,14 @@ public struct PrivateDirectory: ~Copyable {
         try file.commit()
     }
 
+    /// Removes the file `name`, if it is there, for good.
+    public func remove(_ name: String) throws(SealingError) {
+        guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
+            throw .system("remove \(path)/\(name)", errno)
+        }
+        guard fsync(descriptor) == 0 else { throw .system("fsync \(path)", errno) }
+    }
+
     /// Holds an exclusive lock for as long as the result lives, for read-modify-write.
     public func lock() throws(SealingError) -> FileLock {
         let file = openat(descriptor, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)

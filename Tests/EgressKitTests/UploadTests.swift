@@ -811,6 +811,10 @@ struct LoginTests {
         #expect(!who.output.contains("pmr_"))
         #expect(try Tool.run(["logout"], home: files.root).status == 0)
         #expect(server.has("revoked"))
+        // A run does not try to send anything.
+        #expect(!FileManager.default.fileExists(atPath: path))
+        let run = try Tool.run(["run", "--", "true"], home: files.root, directory: files.root)
+        #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
         #expect(try Tool.run(["whoami"], home: files.root).status == 2)
         // The codes are noted nowhere.
         let ledger = try String(contentsOfFile: files.root + "/.pipemason/egress.jsonl", encoding: .utf8)
