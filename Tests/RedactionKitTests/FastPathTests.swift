@@ -72,6 +72,12 @@ struct FastPathTests {
         #expect(found > 100)
     }
 
+    /// Found by the fuzzers under AddressSanitizer: the byte behind the text was read.
+    @Test(arguments: ["{\"data\": {\"a\": \"abc", "kind: Secret\ndata:\n  a: abc"])
+    func `a member of a manifest may end with the text`(text: String) {
+        #expect(Shared.standard.redact(text) == text)
+    }
+
     /// Found by the fuzzers under AddressSanitizer: of a text shorter than the word, the byte before it was read.
     @Test func `a word that would begin before the text is not cut off by its end`() {
         let memory = Array("ab".utf8)

@@ -162,7 +162,7 @@ extension Scanner {
             }
             if range.count >= 8, range.count % 4 == 0, isCanonicalBase64(text, range) {
                 pass.add(range, rule: rule, confidence: 0, reason: .context)
-            } else if range.isEmpty || text[i].isBlank {
+            } else if range.isEmpty || text.at(i).isBlank {
                 return  // No Secret: its values are base64.
             }
             if i < limit, text[i].isQuote { i += 1 }
