@@ -46,10 +46,13 @@ typedef struct frame {
     int open_has_value;
     size_t open_value;
 
-    uint32_t place_count, mark_count, begin_count, start_count, end_count, value_count;
-    /// Offsets in the chunk: of places; of what may be fragments; of beginnings of words in long runs; of long runs and of what follows them; of what may be
-    /// values of providers' tokens. Writers fill entries beyond the end.
-    uint16_t places[CHUNK + BLOCK], marks[CHUNK + BLOCK], begins[CHUNK + BLOCK], starts[MOST_RUNS + BLOCK], ends[MOST_RUNS + BLOCK], values[CHUNK + BLOCK];
+    /// Where a provider's value may begin.
+    uint64_t values[BLOCKS + 2];
+
+    uint32_t place_count, mark_count, begin_count, edge_count;
+    /// Offsets in the chunk: of places; of what may be fragments; of beginnings of words in long runs; of long runs and, by turns, of what
+    /// follows them. Writers fill entries beyond the end.
+    uint16_t places[CHUNK + BLOCK], marks[CHUNK + BLOCK], begins[CHUNK + BLOCK], edges[2 * MOST_RUNS + BLOCK];
     /// The block before ended with an operator, or with what may stand between one and a value.
     uint64_t reaches;
     /// Candidates that are found apart from fragments, in order.
@@ -105,7 +108,7 @@ PM_INLINE void find_runs(frame *f, unsigned first) {
 
 /// Lists what is to be looked at.
 PM_INLINE void list(frame *f) {
-    uint32_t places = 0, marks = 0, begins = 0, starts = 0, ends = 0, values = 0;
+    uint32_t places = 0, marks = 0, begins = 0, edges = 0;
     uint64_t hits = 0, covered_before = f->covered;
     for (unsigned k = 1; k <= f->blocks; k++) {
         const block_masks *m = &f->masks[k], *behind = &f->masks[k + 1];
@@ -121,9 +124,7 @@ PM_INLINE void list(frame *f) {
         covered |= covered >> 8;
         uint64_t next = f->sixteen[k + 1] & 0x7fff;
         covered |= next ? ~0ull << (49 + __builtin_ctzll(next | 0x8000)) : 0;
-        uint64_t shifted = later(covered, covered_before, 1);
-        starts = append_bits(f->starts, starts, covered & ~shifted, base);
-        ends = append_bits(f->ends, ends, shifted & ~covered, base);
+        edges = append_bits(f->edges, edges, covered ^ later(covered, covered_before, 1), base);
         covered_before = covered;
 
         // Where a token may begin: no letter or digit stands before it.
@@ -133,7 +134,7 @@ PM_INLINE void list(frame *f) {
         uint64_t reached = m->operators << 1 | f->reaches;
         reached |= ((reached & m->skipped) + m->skipped) ^ m->skipped;
         f->reaches = ((reached & m->skipped) | m->operators) >> 63;
-        values = append_bits(f->values, values, reached & earlier(f->sixteen[k], f->sixteen[k + 1], 15), base);
+        f->values[k] = reached & earlier(f->sixteen[k], f->sixteen[k + 1], 15);
 
         // Four groups in a row, ten pairs in a row.
         uint64_t two = m->groups & earlier(m->groups, behind->groups, 4), two_behind = behind->groups & behind->groups >> 4;
@@ -151,9 +152,7 @@ PM_INLINE void list(frame *f) {
     f->place_count = places;
     f->mark_count = marks;
     f->begin_count = begins;
-    f->start_count = starts;
-    f->end_count = ends;
-    f->value_count = values;
+    f->edge_count = edges;
 }
 
 // MARK: Look
@@ -187,6 +186,16 @@ static uint8_t flags_between(const frame *f, size_t start, size_t end) {
         if (f->hex_text[k + 1] & segment) flags |= PM_RUN_HEX_TEXT;
     }
     return flags;
+}
+
+/// Finds the last place in the bytes from `start` to `end` of the chunk where a provider's value may begin. Returns whether there is one.
+PM_INLINE int last_value(const frame *f, size_t start, size_t end, size_t *at) {
+    size_t k = (end - 1) / BLOCK;
+    uint64_t mask = f->values[k + 1] & (~0ull >> (BLOCK - 1 - (end - 1) % BLOCK));
+    while (!mask && k * BLOCK > start) mask = f->values[k--];
+    if (!mask) return 0;
+    *at = k * BLOCK + BLOCK - 1 - (size_t)__builtin_clzll(mask);
+    return *at >= start;
 }
 
 /// A bit for each of the first `length` bytes.
@@ -240,9 +249,8 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
         is_hex = is_uuid || (m.hex | ~valid_bits(length)) == ~0ull;
         if (!may_be_random(&m, length, is_uuid)) {
             // A full stop at the end does not belong to it, and two dots end it: a part of it may look random.
-            size_t i = start;
-            while (i + 1 < end && !(text[i] == '.' && text[i + 1] == '.')) i++;
-            if (i + 1 >= end && text[end - 1] != '.') return 0;
+            uint64_t dots = m.dot & valid_bits(length);
+            if (!(dots & (dots >> 1 | 1ull << (length - 1)))) return 0;
         }
     }
     shape_masks before = shape(state, text + start - BLOCK);
@@ -259,6 +267,11 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
     // A name begins behind something that is no letter, or at a change of case.
     uint64_t lower = before.letter & ~before.upper;
     uint64_t names = before.alnum & (~(before.letter << 1) | (before.upper & lower << 1)) & reach;
+    // Of a number, only the last digit may begin a word (`8x8`).
+    if (!f->tables->has_numbers) {
+        uint64_t digit = before.alnum & ~before.letter;
+        names &= ~(digit & digit >> 1);
+    }
     const uint8_t *context = text + start - BLOCK;
     // Names are many, providers few: the first look has no branch.
     uint64_t hits = 0;
@@ -266,7 +279,7 @@ PM_INLINE int may_have_provider(const kernel_state *state, const frame *f, size_
         unsigned i = (unsigned)__builtin_ctzll(names);
         uint32_t four;
         __builtin_memcpy(&four, context + i, sizeof four);
-        hits |= (uint64_t)pm_filter_has(f->tables->provider_head_filter, pm_hash_four(four)) << i;
+        hits |= (uint64_t)pm_may_begin_provider_word(f->tables, four) << i;
     }
     while (hits) {
         size_t i = (size_t)__builtin_ctzll(hits);
@@ -317,29 +330,24 @@ PM_INLINE int may_stand_beside(const uint8_t *text, size_t start) {
 
 /// Looks at the long runs that end in the chunk at `position`, and keeps the one that goes on.
 PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position) {
-    uint32_t started = 0, tried = 0;
     const int has_providers = f->tables->provider_count > 0;
+    int carried = f->is_open;
+    uint32_t i = 0;
     f->other_count = 0;
-    for (uint32_t i = 0; i < f->end_count; i++) {
-        size_t end = f->ends[i], start = 0;
-        uint8_t flags = 0;
-        size_t first = position;
-        if (i == 0 && f->is_open) {
-            flags = f->open_flags;
-            first = f->open_start;
-        } else {
-            start = f->starts[started++];
-            first += start;
-        }
+    // A run has two edges, but for one that began before.
+    for (; i + !carried < f->edge_count; carried = 0) {
+        size_t start = carried ? 0 : f->edges[i++], end = f->edges[i++];
+        size_t first = carried ? f->open_start : position + start;
+        uint8_t flags = carried ? f->open_flags : 0;
         if (f->has_hits) flags |= flags_between(f, start, end);
         int has_provider = 0;
         if (has_providers) {
             // The value begins behind the last operator; of a run that began before the chunk, it is looked for later.
             size_t last = 0;
-            int has_value = i == 0 && f->is_open && f->open_has_value;
-            if (has_value) last = f->open_value;
-            while (tried < f->value_count && f->values[tried] < end) {
-                last = position + f->values[tried++];
+            int has_value = end > 0 && last_value(f, start, end, &last);
+            last += position;
+            if (!has_value && carried && f->open_has_value) {
+                last = f->open_value;
                 has_value = 1;
             }
             if (has_value) {
@@ -370,18 +378,21 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
             examine_run(f, first, position + end, flags, has_provider, first > position ? marks_before(f, position, start, FRAGMENTS) : ~0ull,
                         first == f->from || before & PM_MAY_END_CONTEXT);
     }
-    if (f->end_count > 0) f->is_open = 0;
-    if (started < f->start_count) {
-        f->is_open = 1;
-        f->open_start = position + f->starts[started];
-        f->open_flags = f->has_hits ? flags_between(f, f->starts[started], f->blocks * BLOCK) : 0;
+    size_t start = 0;
+    if (i < f->edge_count) {
+        start = f->edges[i];
+        carried = 1;
+        f->open_start = position + start;
+        f->open_flags = 0;
         f->open_has_value = 0;
-    } else if (f->is_open && f->has_hits) {
-        f->open_flags |= flags_between(f, 0, f->blocks * BLOCK);
     }
-    if (f->is_open && tried < f->value_count) {
+    f->is_open = carried;
+    if (!carried) return;
+    if (f->has_hits) f->open_flags |= flags_between(f, start, f->blocks * BLOCK);
+    size_t last;
+    if (last_value(f, start, f->blocks * BLOCK, &last)) {
         f->open_has_value = 1;
-        f->open_value = position + f->values[f->value_count - 1];
+        f->open_value = position + last;
     }
 }
 
@@ -457,7 +468,7 @@ static __attribute__((noinline)) void look_at_fragment(const kernel_state *state
             if (may == NO_NAME) return;
             if (may == NAME_KNOWN) known = &name;
         }
-        uint8_t passed = pm_screen_fragment(f->tables, f->text, at, f->to, candidate, known);
+        uint8_t passed = pm_screen_fragment(f->tables, f->text, f->from, at, f->to, candidate, known);
         if (passed) emit(f, at, at + n, PM_FRAGMENT, passed, (uint16_t)(id - 1));
         return;
     }
@@ -497,15 +508,17 @@ PM_INLINE void look_at_fragments(const kernel_state *state, frame *f, size_t pos
 
 /// Looks at each `@` and at what may begin an escape.
 PM_INLINE void look_at_places(frame *f, size_t position) {
-    f->other_count = 0;
+    pm_candidate *out = f->others;
     for (uint32_t i = 0; i < f->place_count; i++) {
         size_t at = position + f->places[i];
         uint8_t byte = f->text[at];
-        int found = byte == '@' ? pm_screen_address(f->tables, f->text, at, f->to) : pm_screen_escape(f->text, at, f->to);
-        if (!found) continue;
-        pm_candidate other = {(uint32_t)at, (uint32_t)at + 1, byte == '@' ? PM_AT : PM_ESCAPE, 0, byte == '@' ? 0 : byte};
-        f->others[f->other_count++] = other;
+        if (byte == '@') {
+            if (pm_screen_address(f->tables, f->text, at, f->to)) *out++ = (pm_candidate){(uint32_t)at, (uint32_t)at + 1, PM_AT, 0, 0};
+        } else if (pm_screen_escape(f->text, at, f->to)) {
+            *out++ = (pm_candidate){(uint32_t)at, (uint32_t)at + 1, PM_ESCAPE, 0, byte};
+        }
     }
+    f->other_count = (uint32_t)(out - f->others);
 }
 
 /// Puts the others among the candidates from `first` on: a run behind what begins before its end, a place behind what begins

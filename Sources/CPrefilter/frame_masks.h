@@ -28,7 +28,7 @@ typedef struct shape_masks {
 /// Asked of 64 bytes of a value; `PM_VALUE_…` says what each is. Bit i of `common` is about bytes i and i + 1: two letters that form
 /// a common pair, or, of kernels that do not know, nothing.
 typedef struct value_masks {
-    uint64_t letter, upper, digit, hex, equals, common;
+    uint64_t letter, upper, digit, hex, dot, common;
 } value_masks;
 
 /// The scan of each kernel; see `pm_scan`.

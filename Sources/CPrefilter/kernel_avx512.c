@@ -84,7 +84,7 @@ ALWAYS value_masks value(const kernel_state *state, const uint8_t *p) {
     __m512i bit = _mm512_shuffle_epi8(_mm512_set1_epi64((long long)0x8040201008040201ull), _mm512_and_si512(b, _mm512_set1_epi8(7)));
     return (value_masks){
         bits(class, PM_VALUE_LETTER), bits(class, PM_VALUE_UPPER), bits(class, PM_VALUE_DIGIT),
-        bits(class, PM_VALUE_HEX), bits(class, PM_VALUE_EQUALS), _mm512_test_epi8_mask(rows, bit),
+        bits(class, PM_VALUE_HEX), bits(class, PM_VALUE_DOT), _mm512_test_epi8_mask(rows, bit),
     };
 }
 
@@ -96,9 +96,12 @@ ALWAYS uint32_t append_bits(uint16_t *list, uint32_t count, uint64_t mask, unsig
     __m512i chosen = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(places)), offset = _mm512_set1_epi16((short)base);
     uint32_t n = (uint32_t)__builtin_popcountll(mask);
     uint16_t *p = list + count;
-    _mm512_storeu_si512(p, _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(chosen)), offset));
-    if (__builtin_expect(n > 32, 0))
+    // Most masks have few bits, and a narrow store costs half of a wide one.
+    _mm256_storeu_si256((__m256i *)p, _mm256_add_epi16(_mm256_cvtepu8_epi16(_mm512_castsi512_si128(chosen)), _mm512_castsi512_si256(offset)));
+    if (__builtin_expect(n > 16, 0)) {
+        _mm512_storeu_si512(p, _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(chosen)), offset));
         _mm512_storeu_si512(p + 32, _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(chosen, 1)), offset));
+    }
     return count + n;
 }
 

@@ -56,7 +56,7 @@ static inline value_masks value(const kernel_state *state, const uint8_t *p) {
         if (class & PM_VALUE_UPPER) masks.upper |= bit;
         if (class & PM_VALUE_DIGIT) masks.digit |= bit;
         if (class & PM_VALUE_HEX) masks.hex |= bit;
-        if (class & PM_VALUE_EQUALS) masks.equals |= bit;
+        if (class & PM_VALUE_DOT) masks.dot |= bit;
     }
     return masks;
 }

@@ -142,7 +142,7 @@ static inline value_masks value(const kernel_state *state, const uint8_t *p) {
         masks.upper |= (letter & bits(equal(both(v, splat(0x20)), zero), 0)) << shift & lane_mask(i);
         masks.digit |= digit << shift;
         masks.hex |= (digit | bits(six, 0)) << shift;
-        masks.equals |= bits(class, 5) << shift;
+        masks.dot |= bits(equal(v, splat('.')), 0) << shift;
     }
     return masks;
 }

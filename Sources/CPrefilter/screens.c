@@ -139,6 +139,27 @@ static int opens_nothing(const uint8_t *text, size_t at) {
     return 0;
 }
 
+/// Whether the quoted value that begins with the quote at `i` may have `minimum` bytes.
+static int quoted_may_be_value(const uint8_t *text, size_t i, size_t to, size_t minimum) {
+    uint8_t quote = text[i];
+    // Two are an empty value, three begin one.
+    if (i + 2 >= to) return 1;
+    if (text[i + 1] == quote) return text[i + 2] == quote;
+    for (size_t k = 1; k <= minimum; k++) {
+        if (i + k >= to || text[i + k] == '\\') return 1;
+        if (text[i + k] == quote || text[i + k] == '\n') return 0;
+    }
+    return 1;
+}
+
+/// Whether nothing but asterisks, three or more, stands in a line from `i` on, or before one blank and more than an operator: a mask.
+static int is_mask(const uint8_t *text, size_t i, size_t limit) {
+    size_t start = i;
+    while (i < limit && text[i] == '*') i++;
+    if (i - start < 3 || i + 1 >= limit) return 0;
+    return text[i] == '\n' || (text[i] == ' ' && !is(text[i + 1], PM_IS_BLANK) && text[i + 1] != '=');
+}
+
 /// Whether a value of `minimum` bytes can follow the operator that ends before `i`.
 static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, size_t minimum) {
     while (i < limit && (is(text[i], PM_IS_BLANK) || text[i] == '\r')) i++;
@@ -146,9 +167,10 @@ static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, 
     uint8_t first = text[i];
     // The value may stand in the line below, also behind the mark of a block.
     if (first == '\n' || (first == '|' && i + 1 < to && memchr("\n\r+-", text[i + 1], 4))) return 1;
+    if (first == '*' && is_mask(text, i, limit)) return 0;
     // Wrapped, escaped, tagged, marked or coloured: let the detector look.
     if (memchr("\x1b\\![({@&*<>", first, 11)) return 1;
-    if (is(first, PM_IS_QUOTE)) return i + 2 >= to || text[i + 1] != first || text[i + 2] == first;
+    if (is(first, PM_IS_QUOTE)) return quoted_may_be_value(text, i, to, minimum);
     for (size_t k = 0; k < minimum; k++) {
         if (i + k >= to) return 1;
         uint8_t c = text[i + k];
@@ -360,8 +382,17 @@ static int manifest(const uint8_t *text, size_t at, size_t to) {
     return i == to || text[i] == '{';
 }
 
-uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, const pm_fragment *fragment,
-                           const pm_name *name) {
+/// `innerAnchor` (Scanner.swift): whether the fragment does not stand one place before as well, as a repeated byte does.
+static int inner(const uint8_t *text, size_t from, size_t at, const pm_fragment *fragment) {
+    if (at == from || !pm_is_token(text[at - 1]) || !pm_is_token(text[at])) return 1;
+    for (size_t i = 0; i < fragment->length; i++) {
+        if (pm_fold(text[at - 1 + i]) != fragment->bytes[i]) return 1;
+    }
+    return 0;
+}
+
+uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t from, size_t at, size_t to,
+                           const pm_fragment *fragment, const pm_name *name) {
     uint8_t passed = 0;
     for (unsigned i = 0; i < fragment->screen_count; i++) {
         int found;
@@ -374,6 +405,7 @@ uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t 
         case PM_SCREEN_COOKIE: found = at == 0 || !(is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_'); break;
         case PM_SCREEN_COMMAND: found = command(text, at, to); break;
         case PM_SCREEN_MANIFEST: found = manifest(text, at, to); break;
+        case PM_SCREEN_INNER: found = inner(text, from, at, fragment); break;
         default: found = 1; break;
         }
         if (found) passed |= (uint8_t)(1u << i);
@@ -464,12 +496,14 @@ int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start
     for (; places; places &= places - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(places);
         size_t at = start - 64 + bit;
-        uint32_t here = marks >> bit & 1 ? fitting : unmarked;
-        for (uint32_t index = 0; index < tables->context_count; index++) {
-            if (!(here >> (index < 31 ? index : 31) & 1)) continue;
-            const pm_context *context = &tables->contexts[index];
-            if (text[at] == context->bytes[0] && at + context->length <= start && memcmp(text + at, context->bytes, context->length) == 0)
-                return 1;
+        uint32_t here = (marks >> bit & 1 ? fitting : unmarked) & tables->context_heads[text[at]];
+        for (; here; here &= here - 1) {
+            // The last bit stands for all that have none of their own.
+            uint32_t index = (uint32_t)__builtin_ctz(here), last = index < 31 ? index + 1 : tables->context_count;
+            for (; index < last; index++) {
+                const pm_context *context = &tables->contexts[index];
+                if (at + context->length <= start && memcmp(text + at, context->bytes, context->length) == 0) return 1;
+            }
         }
     }
     return 0;

@@ -107,7 +107,7 @@ __attribute__((constructor)) static void fill_classes(void) {
         if (kinds & PM_IS_LETTER) pm_value_class[c] |= PM_VALUE_LETTER | (c & 0x20 ? 0 : PM_VALUE_UPPER);
         if (kinds & PM_IS_DIGIT) pm_value_class[c] |= PM_VALUE_DIGIT;
         if (kinds & PM_IS_HEX) pm_value_class[c] |= PM_VALUE_HEX;
-        if (c == '=') pm_value_class[c] |= PM_VALUE_EQUALS;
+        if (c == '.') pm_value_class[c] |= PM_VALUE_DOT;
     }
     // Low five bits of a letter: 1 to 26.
     for (int first = 1; first <= 26; first++) {
@@ -241,6 +241,7 @@ int pm_tables_add_context(pm_tables *tables, const uint8_t *bytes, size_t length
     memcpy(context->bytes, bytes, kept);
     uint32_t bit = 1u << (index < 31 ? index : 31);
     if (length < 3) tables->context_unmarked |= bit;
+    tables->context_heads[bytes[0]] |= bit;
     for (int c = 0; c < 256; c++) {
         if (pm_set_has(first, (uint8_t)c)) tables->context_first[c] |= bit;
     }
@@ -296,15 +297,12 @@ int pm_tables_add_provider_word(pm_tables *tables, const uint8_t *bytes, size_t 
     word->provider = tables->provider_count - 1;
     uint32_t hash = pm_hash(bytes[0], bytes[1], bytes[2]);
     uint64_t key = pm_eight(bytes, bytes + kept);
-    uint32_t first = pm_hash_first(key, length >= 5 ? 5 : (unsigned)length);
+    uint32_t first = length == 3 ? pm_hash_three((uint32_t)key) : pm_hash_first(key, length >= 5 ? 5 : 4);
     uint64_t *filter = length >= 5 ? tables->provider_filter : length == 4 ? tables->four_provider_filter : tables->three_provider_filter;
     filter[first >> 6] |= 1ull << (first & 63);
-    // Every fourth byte that may follow a word of three.
-    for (int after = length > 3 ? bytes[3] : 0; after <= (length > 3 ? bytes[3] : 255); after++) {
-        if (length == 3 && !pm_may_follow_three((uint8_t)after)) continue;
-        uint32_t head = pm_hash_four((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)after << 24);
-        tables->provider_head_filter[head >> 6] |= 1ull << (head & 63);
-    }
+    if (pm_kinds[bytes[0]] & pm_kinds[bytes[1]] & PM_IS_DIGIT) tables->has_numbers = 1;
+    uint32_t head = pm_hash_four((uint32_t)key);
+    if (length > 3) tables->provider_head_filter[head >> 6] |= 1ull << (head & 63);
     word->next = tables->provider_heads[pm_slot(hash)];
     tables->provider_heads[pm_slot(hash)] = tables->provider_word_count;
     return 0;

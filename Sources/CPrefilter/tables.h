@@ -84,7 +84,7 @@ enum {
 extern uint8_t pm_shape_class[256];
 
 /// Bits of `pm_value_class`: what a value is made of.
-enum { PM_VALUE_LETTER = 1, PM_VALUE_UPPER = 2, PM_VALUE_DIGIT = 4, PM_VALUE_HEX = 8, PM_VALUE_EQUALS = 16 };
+enum { PM_VALUE_LETTER = 1, PM_VALUE_UPPER = 2, PM_VALUE_DIGIT = 4, PM_VALUE_HEX = 8, PM_VALUE_DOT = 16 };
 extern uint8_t pm_value_class[256];
 /// `pm_common_pairs` for a look-up of 128 entries: 8 bits of the row of the first letter's low five bits, by two bits of the second.
 extern uint8_t pm_pair_rows[128];
@@ -203,6 +203,8 @@ struct pm_tables {
     uint32_t context_count, context_capacity;
     /// By place before the token and byte: contexts that the byte can stand in; those from the 32nd on share the last bit.
     uint32_t context_before[PM_CONTEXT_POSITIONS][256];
+    /// By byte: contexts whose literal it begins.
+    uint32_t context_heads[256];
     /// By byte: contexts whose token it can begin.
     uint32_t context_first[256];
     /// Contexts whose literal is too short to be marked as a fragment is.
@@ -222,8 +224,10 @@ struct pm_tables {
     uint64_t provider_filter[1024];
     /// The same for words of four bytes, and of three.
     uint64_t four_provider_filter[1024], three_provider_filter[1024];
-    /// Bit h is set if four bytes that hash to h may begin a word of any length: asked before the three above.
+    /// Bit h is set if the first four bytes of a word of four or more hash to h: asked before the two above.
     uint64_t provider_head_filter[1024];
+    /// A word of a provider begins with two digits.
+    int has_numbers;
     uint32_t provider_heads[1 << PM_SLOT_BITS];
     /// By length: the alphabets of providers' tokens that have it.
     uint8_t lengths[PM_PROVIDER_LENGTH + 1];
@@ -270,7 +274,12 @@ static inline int pm_may_follow_three(uint8_t byte) {
 static inline int pm_may_be_provider_word(const pm_tables *tables, uint64_t key) {
     if (pm_filter_has(tables->provider_filter, pm_hash_first(key, 5))) return 1;
     if (pm_filter_has(tables->four_provider_filter, pm_hash_first(key, 4))) return 1;
-    return pm_filter_has(tables->three_provider_filter, pm_hash_first(key, 3)) && pm_may_follow_three((uint8_t)(key >> 24));
+    return pm_filter_has(tables->three_provider_filter, pm_hash_three((uint32_t)key)) && pm_may_follow_three((uint8_t)(key >> 24));
+}
+
+/// The same of four bytes, less sharp, without a branch.
+static inline int pm_may_begin_provider_word(const pm_tables *tables, uint32_t key) {
+    return pm_filter_has(tables->provider_head_filter, pm_hash_four(key)) | pm_filter_has(tables->three_provider_filter, pm_hash_three(key));
 }
 
 /// Eight bytes at `p`, or as many as there are before `end`.

@@ -79,6 +79,8 @@ enum pm_screen {
     PM_SCREEN_COOKIE,
     PM_SCREEN_COMMAND,
     PM_SCREEN_MANIFEST,
+    /// Of places that overlap, the first counts: what looks at it looks at the whole run.
+    PM_SCREEN_INNER,
 };
 
 /// Alphabets of providers' tokens, as bits.
