@@ -24,8 +24,10 @@ public final class Pattern: @unchecked Sendable {
         public init(rawValue: Int) { self.rawValue = rawValue }
         /// Prepare for `PartialMode.hard`.
         public static let partial = Options(rawValue: 2)
-        /// `^` and `$` stand at the ends of each line, and a search may end before the text does.
+        /// `^` and `$` stand at the ends of each line.
         public static let lines = Options(rawValue: 1)
+        /// A search may end before the text does.
+        public static let limited = Options(rawValue: 8)
         /// Check the pattern only: no JIT.
         public static let checkOnly = Options(rawValue: 4)
     }
@@ -35,7 +37,8 @@ public final class Pattern: @unchecked Sendable {
     /// - Throws: `PatternError` with PCRE2's own message and the byte offset in `source`.
     public init(_ source: String, options: Options = []) throws(PatternError) {
         var flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
-        if options.contains(.lines) { flags |= UInt32(PCRE2_MULTILINE) | PCRE2_USE_OFFSET_LIMIT }
+        if options.contains(.lines) { flags |= UInt32(PCRE2_MULTILINE) }
+        if options.contains(.limited) { flags |= PCRE2_USE_OFFSET_LIMIT }
         var number: Int32 = 0
         var offset = 0
         var text = source
@@ -57,7 +60,7 @@ public final class Pattern: @unchecked Sendable {
             hasJIT = pcre2_jit_compile_8(compiled, jit) == 0
         }
         groupCount = Int(groups)
-        hasLimit = options.contains(.lines)
+        hasLimit = options.contains(.limited)
         code = compiled
     }
 
@@ -83,8 +86,8 @@ public final class Pattern: @unchecked Sendable {
 
     /// Searches `text` from `start` on; bytes before `start` are visible to look-behind.
     ///
-    /// With `Options.lines`, a match that begins after `last` is not looked for, and `endsLine` says whether a line ends
-    /// where the text does.
+    /// With `Options.limited`, a match that begins after `last` is not looked for. With `Options.lines`, `endsLine` says whether a
+    /// line ends where the text does.
     ///
     /// On `.match`, `scratch` holds the spans until its next use.
     /// Complexity: bounded by the match limit of `scratch`.

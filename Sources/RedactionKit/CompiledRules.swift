@@ -36,7 +36,8 @@ final class CompiledRules: Sendable {
             case .cookie: PM_SCREEN_COOKIE
             case .userOption, .passwordOption: PM_SCREEN_COMMAND
             case .manifest: PM_SCREEN_MANIFEST
-            case .keyLines, .identifiedBy, .jwk, .inner, .pattern: PM_SCREEN_NONE
+            case .inner: PM_SCREEN_INNER
+            case .keyLines, .identifiedBy, .jwk, .pattern: PM_SCREEN_NONE
             }
         }
     }
@@ -390,25 +391,23 @@ final class CompiledRules: Sendable {
         Int(((UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16) &* 0x9E37_79B1) >> 20)
     }
 
-    /// Calls `body` with each anchor that stands at `index` of `text`.
+    /// Calls `body` with the rule of each anchor that stands at `index` of `text`; `onlyInner`: of those that may stand inside a token.
     @inline(__always)
-    func forEachAnchor(in text: Text, at index: Int, until end: Int, _ body: (borrowing Anchor) -> Void) {
+    func forEachAnchor(in text: Text, at index: Int, until end: Int, onlyInner: Bool, _ body: (_ rule: Int) -> Void) {
         guard index + 3 <= end else { return }
         var next = anchorHeads[Self.slot(text[index], text[index + 1], text[index + 2])]
         anchors.withUnsafeBufferPointer { anchors in
             while next >= 0 {
-                let entry = anchors[Int(next)]
-                if index + entry.bytes.count <= end {
-                    var matches = true
-                    entry.bytes.withUnsafeBufferPointer { bytes in
-                        for i in bytes.indices where bytes[i] != text[index + i] {
-                            matches = false
-                            break
-                        }
-                    }
-                    if matches { body(entry) }
+                let number = Int(next)
+                next = anchors[number].next
+                guard index + anchors[number].bytes.count <= end, !onlyInner || anchors[number].isInner else {
+                    continue
                 }
-                next = entry.next
+                let matches = anchors[number].bytes.withUnsafeBufferPointer { bytes in
+                    for i in bytes.indices where bytes[i] != text[index + i] { return false }
+                    return true
+                }
+                if matches { body(anchors[number].rule) }
             }
         }
     }
@@ -417,7 +416,7 @@ final class CompiledRules: Sendable {
     func pattern(of rule: Int) -> Result<Pattern, PatternError> {
         patterns.withLock { patterns in
             if let known = patterns[rule] { return known }
-            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial, .lines] : []
+            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial, .lines, .limited] : .limited
             let result: Result<Pattern, PatternError>
             do throws(PatternError) {
                 result = .success(try Pattern(rules[rule].regex ?? "", options: options))

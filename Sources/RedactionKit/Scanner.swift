@@ -25,6 +25,8 @@ final class Scanner {
     private(set) var exhausted: Set<Int> = []
     private var patterns: [Pattern?]
     private var candidateBuffers: [UnsafeMutablePointer<pm_candidate>] = []
+    /// By depth, room for a decoded text.
+    private var decodingRooms: [UnsafeMutableBufferPointer<UInt8>] = []
     /// Rules that do not apply to this stream's path.
     private(set) var disabled: Set<Int> = []
     /// Rules already tried on the current run.
@@ -57,7 +59,29 @@ final class Scanner {
         }
     }
 
-    deinit { for buffer in candidateBuffers { buffer.deallocate() } }
+    deinit {
+        for buffer in candidateBuffers { buffer.deallocate() }
+        for room in decodingRooms { Self.release(room) }
+    }
+
+    /// Room for `size` bytes that are decoded from a text of this depth. It lasts until it is asked for again.
+    func decodingRoom(_ depth: Int, _ size: Int) -> UnsafeMutablePointer<UInt8> {
+        while decodingRooms.count <= depth { decodingRooms.append(.allocate(capacity: 0)) }
+        if decodingRooms[depth].count < size {
+            Self.release(decodingRooms[depth])
+            decodingRooms[depth] = .allocate(capacity: max(size, Self.leastRoom))
+        }
+        return decodingRooms[depth].baseAddress!
+    }
+
+    /// Bytes of the first room: most decoded texts are shorter.
+    private static let leastRoom = 1024
+
+    /// What was decoded may be secret.
+    private static func release(_ room: UnsafeMutableBufferPointer<UInt8>) {
+        if let base = room.baseAddress { memset(base, 0, room.count) }
+        room.deallocate()
+    }
 
     /// Adds to `pass` the spans of every complete construct, and lowers `pass.hold` for the others.
     func scan(_ pass: inout Pass) {
@@ -253,12 +277,12 @@ final class Scanner {
                 i = pm_find_anchor(rules.tables.pointer, text.base, i, end, checksInner ? 1 : 0)
                 guard i < end else { break }
                 var jwtFound = false
-                rules.forEachAnchor(in: text, at: i, until: end) { anchor in
-                    if !anchor.isInner, !isBoundary(text, i, isMid ? nil : start) { return }
-                    if anchor.rule == rules.jwt {
+                let onlyInner = !isBoundary(text, i, isMid ? nil : start)
+                rules.forEachAnchor(in: text, at: i, until: end, onlyInner: onlyInner) { rule in
+                    if rule == rules.jwt {
                         jwtFound = i >= jwtEnd
-                    } else if !tried.contains(anchor.rule) {
-                        tried.append(anchor.rule)
+                    } else if !tried.contains(rule) {
+                        tried.append(rule)
                     }
                 }
                 // Other anchors inside it count.
@@ -295,8 +319,10 @@ final class Scanner {
         let base = max(0, start - 64)
         let subject = text.raw(base..<end)
         var from = start - base
+        var last = -1
         while from < subject.count {
-            switch pattern.firstMatch(in: subject, from: from, scratch: scratch) {
+            if from > last { last = longStretch(text, from: base + from, to: end) - base }
+            switch pattern.firstMatch(in: subject, from: from, last: last, scratch: scratch) {
             case .match:
                 guard let whole = scratch.span(of: 0) else { return }
                 if whole.isEmpty {
@@ -321,9 +347,29 @@ final class Scanner {
                 exhausted.insert(rule)
                 pass.add(start..<end, rule: rule, reason: .limit)
                 return
-            case .noMatch, .partial: return
+            case .noMatch, .partial:
+                from = last
+                while from < subject.count, subject[from].isAlnum { from += 1 }
+                from += 1
             }
         }
+    }
+
+    /// Letters and digits in a row within which a search looks for no beginning.
+    private static let longStretch = 256
+
+    /// Where the next long stretch of letters and digits begins in `from..<end`, or `end`: behind its first byte no token begins in it.
+    ///
+    /// Looks at the last byte of each possible stretch first, and so at few of the others.
+    private func longStretch(_ text: Text, from: Int, to end: Int) -> Int {
+        var start = from
+        while start + Self.longStretch <= end {
+            var i = start + Self.longStretch - 1
+            while i >= start, text[i].isAlnum { i -= 1 }
+            if i < start { return start }
+            start = i + 1
+        }
+        return end
     }
 
     /// The line around a match, as far as a rule's allowlists look at it; nil if its end has not been seen.

@@ -8,63 +8,94 @@ internal import CPrefilter
 extension Scanner {
     /// A decoded text and where each of its bytes came from.
     struct View {
-        var bytes: [UInt8] = []
-        /// How offsets are mapped back.
+        /// Room of the scanner's, which the next view of the same depth takes.
+        private let room: UnsafeMutablePointer<UInt8>
+        private(set) var count = 0
         let map: Map
-        /// For `.listed`: offset of the first encoded byte of each decoded one, and after its last.
-        private var starts: [Int32] = []
-        private var ends: [Int32] = []
 
         enum Map {
-            case listed
+            /// The elements of an atom of this text, which are read again if something is found.
+            case elements(Text, Atom, isFinal: Bool)
             /// Three bytes from four digits, from this offset on.
             case base64(Int)
             /// A byte from two digits, from this offset on.
             case hexadecimal(Int)
+            /// A byte from two, a NUL before or behind it, in this range.
+            case wide(Range<Int>)
         }
 
-        init(_ map: Map = .listed) { self.map = map }
+        fileprivate init(_ map: Map, in room: UnsafeMutablePointer<UInt8>) {
+            self.map = map
+            self.room = room
+        }
 
-        mutating func append(_ byte: UInt8, _ start: Int, _ end: Int) {
-            bytes.append(byte)
-            starts.append(Int32(truncatingIfNeeded: start))
-            ends.append(Int32(truncatingIfNeeded: end))
+        @inline(__always)
+        mutating func append(_ byte: UInt8) {
+            room[count] = byte
+            count += 1
+        }
+
+        var text: Text { Text(base: UnsafePointer(room), count: count) }
+    }
+
+    /// Where the bytes of a view came from; made only for what is found in it.
+    private struct Places {
+        private let map: View.Map
+        /// For `.elements`: offset of the first encoded byte of each decoded one, and after its last.
+        private var starts: [Int32] = []
+        private var ends: [Int32] = []
+
+        init(_ view: View, _ scanner: Scanner) {
+            map = view.map
+            guard case .elements(let text, let atom, let isFinal) = map else { return }
+            starts.reserveCapacity(view.count)
+            ends.reserveCapacity(view.count)
+            scanner.forEachDecoded(atom, text, isFinal) { _, start, end in
+                starts.append(Int32(truncatingIfNeeded: start))
+                ends.append(Int32(truncatingIfNeeded: end))
+            }
         }
 
         /// Where the bytes from `start` to `end` came from.
         func source(_ start: Int, _ end: Int) -> Range<Int> {
             switch map {
-            case .listed: Int(starts[start])..<Int(ends[end - 1])
-            case .base64(let base): (base + start * 4 / 3)..<(base + (end * 8 + 5) / 6)
-            case .hexadecimal(let base): (base + 2 * start)..<(base + 2 * end)
+            case .elements: return Int(starts[start])..<Int(ends[end - 1])
+            case .base64(let base): return (base + start * 4 / 3)..<(base + (end * 8 + 5) / 6)
+            case .hexadecimal(let base): return (base + 2 * start)..<(base + 2 * end)
+            case .wide(let range):
+                return (range.lowerBound + 2 * start)..<min(range.lowerBound + 2 * end, range.upperBound)
             }
         }
+    }
+
+    /// A view that decodes no more than `size` bytes.
+    private func view(_ map: View.Map, _ pass: Pass, size: Int) -> View {
+        View(map, in: decodingRoom(pass.depth, size))
     }
 
     /// Scans a view and adds what is found, mapped back, from `clip` on. Returns the rule of a secret that reaches the view's end.
     @discardableResult
     private func scanView(
-        _ view: borrowing View, _ pass: inout Pass, reason: Reason, clip: Int = 0, isInAuthority: Bool = false
+        _ view: View, _ pass: inout Pass, reason: Reason, clip: Int = 0, isInAuthority: Bool = false
     ) -> Int? {
-        guard view.bytes.count >= Self.minimumView else { return nil }
+        guard view.count >= Self.minimumView else { return nil }
         let saved = (unmatched, cutRule)
         unmatched.removeAll()
         cutRule = nil
+        defer { (unmatched, cutRule) = saved }
+        var inner = pass.inner(view.text, isInAuthority: isInAuthority)
+        scan(&inner)
+        guard !inner.spans.isEmpty else { return nil }
+        let places = Places(view, self)
         var last: Int?
-        view.bytes.withUnsafeBufferPointer { bytes in
-            var inner = pass.inner(
-                Text(base: bytes.baseAddress!, count: bytes.count), isInAuthority: isInAuthority)
-            scan(&inner)
-            for span in inner.spans {
-                let source = view.source(span.start, span.end)
-                guard source.upperBound > clip else { continue }
-                if span.end == bytes.count { last = span.rule }
-                pass.add(
-                    max(source.lowerBound, clip)..<source.upperBound, rule: span.rule, confidence: span.confidence,
-                    reason: span.reason == .checksum ? .checksum : reason)
-            }
+        for span in inner.spans {
+            let source = places.source(span.start, span.end)
+            guard source.upperBound > clip else { continue }
+            if span.end == view.count { last = span.rule }
+            pass.add(
+                max(source.lowerBound, clip)..<source.upperBound, rule: span.rule, confidence: span.confidence,
+                reason: span.reason == .checksum ? .checksum : reason)
         }
-        (unmatched, cutRule) = saved
         return last
     }
 
@@ -101,37 +132,47 @@ extension Scanner {
 
     /// Scans what an atom stands for. Returns the rule of a secret that fills a piece of an over-long one to its end.
     private func decode(_ atom: Atom, _ text: Text, _ isFinal: Bool, _ pass: inout Pass) -> Int? {
-        var view = View()
-        var k = atom.start
-        while k < atom.end {
-            switch element(text, at: k, isFinal: isFinal) {
-            case .plain(let byte):
-                view.append(byte, k, k + 1)
-                k += 1
-            case .letter(let length):
-                for j in 0..<length { view.append(text[k + j], k, k + length) }
-                k += length
-            case .escaped(let value, let length):
-                appendUTF8(value, &view, k, k + length)
-                k += length
-            case .sequence(let length): k += length
-            case .incomplete, .delimiter: k = atom.end
-            }
-        }
+        // It decodes to fewer bytes.
+        guard atom.end - atom.start > Self.minimumView else { return nil }
+        var view = view(.elements(text, atom, isFinal: isFinal), pass, size: atom.end - atom.start)
+        forEachDecoded(atom, text, isFinal) { byte, _, _ in view.append(byte) }
         let last = scanView(
             view, &pass, reason: .decodedEscapes, clip: secretStart(text, atom.start, atom.end),
             isInAuthority: isUserInfo(pass, atom.start, atom.start))
         return atom.isCut ? last : nil
     }
 
-    private func appendUTF8(_ value: UInt32, _ view: inout View, _ start: Int, _ end: Int) {
-        if value < 0x80 {
-            view.append(UInt8(value), start, end)
-        } else if let scalar = Unicode.Scalar(value), value > 0xFF {
-            for unit in UTF8.encode(scalar)! { view.append(unit, start, end) }
-        } else {
-            // A byte of a percent-encoded UTF-8 sequence.
-            view.append(UInt8(truncatingIfNeeded: value), start, end)
+    /// Calls `body` with each byte that an atom stands for, and with where its element begins and ends.
+    @inline(__always)
+    private func forEachDecoded(
+        _ atom: Atom, _ text: Text, _ isFinal: Bool, _ body: (_ byte: UInt8, _ start: Int, _ end: Int) -> Void
+    ) {
+        var k = atom.start
+        while k < atom.end {
+            // Most elements are such bytes.
+            if text[k].isToken {
+                body(text[k], k, k + 1)
+                k += 1
+                continue
+            }
+            switch element(text, at: k, isFinal: isFinal) {
+            case .plain(let byte):
+                body(byte, k, k + 1)
+                k += 1
+            case .letter(let length):
+                for j in 0..<length { body(text[k + j], k, k + length) }
+                k += length
+            case .escaped(let value, let length):
+                if value > 0xFF, let scalar = Unicode.Scalar(value) {
+                    for unit in UTF8.encode(scalar)! { body(unit, k, k + length) }
+                } else {
+                    // ASCII, or a byte of a percent-encoded UTF-8 sequence.
+                    body(UInt8(truncatingIfNeeded: value), k, k + length)
+                }
+                k += length
+            case .sequence(let length): k += length
+            case .incomplete, .delimiter: k = atom.end
+            }
         }
     }
 
@@ -157,12 +198,11 @@ extension Scanner {
         // The last group may be short.
         var end = stretchEnd
         while end < min(runEnd, stretchEnd + 3), text[end].isBase64 { end += 1 }
-        var view = View(.base64(start))
-        view.bytes.reserveCapacity((end - start) * 3 / 4 + 1)
+        var view = view(.base64(start), pass, size: end - start)
         var decoder = Base64Decoder()
         for i in start..<end {
             guard let value = text[i].sextet else { break }
-            if let byte = decoder.push(value) { view.bytes.append(byte) }
+            if let byte = decoder.push(value) { view.append(byte) }
         }
         let before = pass.spans.count
         scanView(view, &pass, reason: .decodedBase64)
@@ -183,10 +223,9 @@ extension Scanner {
             while true {
                 i = pm_find_hex_text(text.base, i, end, &stretchEnd)
                 guard i < end else { break }
-                var view = View(.hexadecimal(i))
-                view.bytes.reserveCapacity((stretchEnd - i) / 2)
+                var view = view(.hexadecimal(i), pass, size: (stretchEnd - i) / 2)
                 for j in stride(from: i, to: stretchEnd, by: 2) {
-                    view.bytes.append(text[j].hexValue << 4 | text[j + 1].hexValue)
+                    view.append(text[j].hexValue << 4 | text[j + 1].hexValue)
                 }
                 scanView(view, &pass, reason: .decodedHex)
                 i = min(stretchEnd + 2, end)
@@ -220,18 +259,13 @@ extension Scanner {
             else { return true }
             // The first NUL of big-endian text stays, and what was released before its NUL came.
             let first = from == start ? wideSecretStart(text, start) : from
-            var view = View()
-            var i = text[from] == 0 ? from + 1 : from
-            let width = text[from] == 0 ? 1 : 2
-            while i < to {
-                view.append(text[i], width == 1 ? max(from, i - 1) : i, min(i + width, to))
-                i += 2
-            }
+            var view = view(.wide(from..<to), pass, size: to - from)
+            for i in stride(from: text[from] == 0 ? from + 1 : from, to: to, by: 2) { view.append(text[i]) }
             let before = pass.spans.count
             let last = scanView(view, &pass, reason: .decodedUTF16, clip: first)
             if !isCut, let rule = rules.privateKey, last == rule,
                 let key = pass.spans[before...].last(where: { $0.rule == rule && $0.end >= to - 1 }),
-                !endsKey(view.bytes)
+                !endsKey(view.text)
             {
                 keyBlockContinues(&pass, afterWide: to, redactedFrom: key.start, rule: rule)
             }
@@ -242,12 +276,9 @@ extension Scanner {
     }
 
     /// Whether the last key of a line has its END marker in it.
-    private func endsKey(_ line: [UInt8]) -> Bool {
-        line.withUnsafeBufferPointer { bytes in
-            let text = Text(base: bytes.baseAddress!, count: bytes.count)
-            guard let begin = (0..<text.count).last(where: { text.has("BEGIN ", at: $0) }) else { return true }
-            return text.find("END ", in: begin..<text.count) != nil
-        }
+    private func endsKey(_ line: Text) -> Bool {
+        guard let begin = (0..<line.count).last(where: { line.has("BEGIN ", at: $0) }) else { return true }
+        return line.find("END ", in: begin..<line.count) != nil
     }
 
     /// Where the stretch of alternating NULs around `index` begins.

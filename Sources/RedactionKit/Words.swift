@@ -88,6 +88,8 @@ extension Scanner {
     ///
     /// Nor behind a bracket: it may be a placeholder's, with a word in its place.
     private func isPercentage(_ text: Text, _ index: Int) -> Bool {
+        // Most stand behind another escape.
+        if index >= 3, text[index - 3] == UInt8(ascii: "%"), text[index - 2].isHex { return false }
         var i = index
         while i > 0, index - i < 5, text[i - 1].isDigit || text[i - 1] == UInt8(ascii: ".") { i -= 1 }
         return i < index && index - i < 5

@@ -72,6 +72,19 @@ struct FastPathTests {
         #expect(found > 100)
     }
 
+    /// A search leaves out long stretches of letters and digits, in which no token begins, and nothing else.
+    @Test func `tokens are found on both sides of long words, and not in them`() {
+        let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
+        let mark = "[REDACTED:github-pat]"
+        for length in Array(1...16) + Array(200...330) + [1000] {
+            let word = String(repeating: "gh" + "p", count: length / 3) + String(repeating: "z", count: length % 3)
+            #expect(Shared.standard.redact(word + "-" + token) == word + "-" + mark, "behind \(length)")
+            #expect(Shared.standard.redact(word + token) == word + token, "within \(length)")
+            let both = token + "." + word + "." + word + "-" + token
+            #expect(Shared.standard.redact(both) == mark + "." + word + "." + word + "-" + mark, "around \(length)")
+        }
+    }
+
     /// Found by the fuzzers under AddressSanitizer: the byte behind the text was read.
     @Test(arguments: ["{\"data\": {\"a\": \"abc", "kind: Secret\ndata:\n  a: abc"])
     func `a member of a manifest may end with the text`(text: String) {
