@@ -118,7 +118,7 @@ test-neon: ## run the NEON kernel against the scalar one, on an ARM processor th
 
 .PHONY: bench
 bench: deps ## run the library's benchmarks; Benchmarks/compare runs everything beside its peers
-	cd Benchmarks && $(SWIFT) package benchmark
+	cd Benchmarks && $(SWIFT) package benchmark --target RedactionBenchmarks
 
 .PHONY: test-kill
 test-kill: deps ## kill the server under load 200 times; nothing that it acknowledged may be missing
