@@ -370,9 +370,9 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
             if (!(fitting & f->tables->context_unmarked) && !(fitting && marks_before(f, position, start, FRAGMENTS)))
                 before &= (uint16_t)~PM_MAY_END_CONTEXT;
         }
-        // The parameters of a control sequence stand in the 24 bytes behind its beginning.
+        // The parameters of a control sequence stand in so many bytes behind its beginning.
         if (before & PM_MAY_END_ESCAPE && !(before & PM_BEGINS_ESCAPE) && first > position &&
-            !(marks_before(f, position, start, PLACES) >> (BLOCK - 25)))
+            !(marks_before(f, position, start, PLACES) >> (BLOCK - PM_SEQUENCE)))
             before &= (uint16_t)~PM_MAY_END_ESCAPE;
         if (flags || has_provider || before & (PM_MAY_END_ESCAPE | PM_MAY_END_CONTEXT) || first == f->from)
             examine_run(f, first, position + end, flags, has_provider, first > position ? marks_before(f, position, start, FRAGMENTS) : ~0ull,

@@ -533,12 +533,9 @@ int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_
     return 0;
 }
 
-/// Longest control sequence that is read, without its last byte; `Text.maximumSequence` in RedactionKit.
-enum { SEQUENCE = 32 };
-
 /// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte; else 0.
 static size_t sequence_end(const uint8_t *text, size_t index, size_t limit) {
-    size_t floor = index > SEQUENCE ? index - SEQUENCE : 0;
+    size_t floor = index > PM_SEQUENCE ? index - PM_SEQUENCE : 0;
     size_t i = index;
     for (;;) {
         if (i == floor) return 0;
@@ -550,7 +547,7 @@ static size_t sequence_end(const uint8_t *text, size_t index, size_t limit) {
     if (text[i] != '[') return 0;
     size_t j = index;
     while (j < limit && text[j] >= 0x30 && text[j] < 0x40) j++;
-    return j < limit && j - (i - 1) <= SEQUENCE && text[j] >= 0x40 && text[j] < 0x7f ? j + 1 : 0;
+    return j < limit && j - (i - 1) <= PM_SEQUENCE && text[j] >= 0x40 && text[j] < 0x7f ? j + 1 : 0;
 }
 
 size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end) {

@@ -11,6 +11,9 @@
 /// `address` (Detectors/Addresses.swift): the `@` at `at`.
 int pm_screen_address(const pm_tables *tables, const uint8_t *text, size_t at, size_t to);
 
+/// Longest control sequence that is read, without its last byte; `Text.maximumSequence` in RedactionKit.
+enum { PM_SEQUENCE = 32 };
+
 /// A name, as kernels see it: where it begins and ends, and where quotes and brackets behind it end.
 typedef struct pm_name {
     size_t start, end, closed;

@@ -72,6 +72,15 @@ struct FastPathTests {
         #expect(found > 100)
     }
 
+    /// The prefilter looked back 24 bytes for the beginning of a sequence, and the detectors 32.
+    @Test(arguments: ["38;2;255;255;255;48;2;0;0;0", "38;2;255;255;255;48;2;100;10;0", ">1", "<1", "?25", "0"])
+    func `a token stands right behind a colour, however long`(parameters: String) {
+        let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
+        let colour = "\u{1b}[" + parameters + "m"
+        let before = String(repeating: "plain words ", count: 20)
+        #expect(Shared.standard.redact(before + colour + token) == before + colour + "[REDACTED:github-pat]")
+    }
+
     /// A search leaves out long stretches of letters and digits, in which no token begins, and nothing else.
     @Test func `tokens are found on both sides of long words, and not in them`() {
         let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
