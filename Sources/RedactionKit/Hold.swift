@@ -85,7 +85,7 @@ extension Scanner {
         // The bracket of a placeholder that is cut off may look like a character of it.
         var start = wideStart(text, before: min(end, text.count - 1), floor: pass.givenPieces.wide)
         if end > 0, start == end { start = wideStart(text, before: end - 1, floor: pass.givenPieces.wide) }
-        guard start < end - 1 || text[start] == 0 else { return }
+        guard start < text.count, start < end - 1 || text[start] == 0 else { return }
         var last = start
         forEachPiece(start, end, of: .wide) { from, _, _ in
             last = from
