@@ -70,7 +70,7 @@ unit-test: build peers ## run the test suites
 	scripts/compare-answers.sh $(answers)/sqlite $(answers)/postgres
 
 # Suites that watch clocks, rates and the memory of their own process have the machine to themselves, one test after another.
-timed = ^(ServerLaunchTests|ServerStorePostgresTests|EgressKitTests)[.]
+timed = ^(ServerLaunchTests|ServerStorePostgresTests|EgressKitTests|BodyStoresTests)[.]
 # So have those that ask the API and the pages. They run on both stores, and every answer must be the same.
 on-both-stores = ^(ServerKitTests|ServerWebTests)[.]
 answers = $(CURDIR)/.build/answers

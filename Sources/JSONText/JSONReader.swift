@@ -63,12 +63,9 @@ package struct JSONReader<Failure: JSONFailure> {
         try expect(UInt8(ascii: "]"), in: bytes)
     }
 
-    /// Reads a string without escapes that begins with `prefix`, and returns where the rest of its contents is.
-    package mutating func plainString(
-        _ bytes: Span<UInt8>, after prefix: StaticString = ""
-    ) throws(Failure) -> Range<Int> {
+    /// Reads a string without escapes and returns where its contents are.
+    package mutating func plainString(_ bytes: Span<UInt8>) throws(Failure) -> Range<Int> {
         try expect(UInt8(ascii: "\""), in: bytes)
-        guard takeExactly(prefix, in: bytes) else { throw error() }
         let start = offset
         skipPlain(bytes)
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error() }

@@ -123,7 +123,7 @@ private struct EnvelopeReader {
         try member(",\"data\":", "data", bytes)
         let body = try RunEvent.Body(type: type, &reader, bytes)
         try member(",\"scrub\":{\"rules\":", "rules", bytes)
-        guard let rules = ChainHash(digits: bytes.extracting(try reader.plainString(bytes, after: "sha256:"))) else {
+        guard let rules = ChainHash(labelled: bytes.extracting(try reader.plainString(bytes))) else {
             throw EventLineError(.badField, "rules")
         }
         try member(",\"hits\":", "hits", bytes)

@@ -34,6 +34,15 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// Reads the digits behind `sha256:`; anything else is nil.
+    package init?(labelled text: Span<UInt8>) {
+        let label: StaticString = "sha256:"
+        let count = label.utf8CodeUnitCount
+        // A static string is constant memory of that length.
+        guard text.count > count, (0..<count).allSatisfy({ text[$0] == label.utf8Start[$0] }) else { return nil }
+        self.init(digits: text.extracting(count..<text.count))
+    }
+
     /// The hash at the end of a line that has been checked, without its line feed: `"hash":"…"}`.
     package init?(lineEnd line: Span<UInt8>) {
         guard line.count > 66 else { return nil }
