@@ -67,7 +67,9 @@ package final class FaultProxy: Sendable {
         }
         switch fault {
         case .answer(let status, let text):
-            send(connection, Array("HTTP/1.1 \(status) X\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)".utf8))
+            // Kept open in the client's eyes, it would get the next request, which nobody here sees.
+            let head = "HTTP/1.1 \(status) X\r\nConnection: close\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
+            send(connection, Array((head + text).utf8))
         case .cut: return
         case .silence:
             // Until the client has had enough.
