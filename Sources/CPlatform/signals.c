@@ -122,6 +122,8 @@ void pm_signals_install(void) {
 
 void pm_signals_hold(void) { held = 1; }
 
+int pm_signals_pending(void) { return pending; }
+
 void pm_signals_release(void) {
     held = 0;
     if (pending != 0) end(128 + pending);

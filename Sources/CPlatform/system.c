@@ -25,6 +25,8 @@ int pm_core_count(void) {
     return count > 0 ? count : 1;
 }
 
+void pm_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+
 void pm_allocate_apart(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 
 int pm_copy_extended_attributes(int from, int to) {

@@ -181,6 +181,12 @@ public struct RedactionStream: ~Copyable {
             wide: origin + UInt64(pieces.wide), line: origin + UInt64(pieces.line))
     }
 
+    /// The last `Redactor.contextLength` bytes of what was written, or as many as there are. Valid until the next call.
+    package var context: UnsafeRawBufferPointer {
+        let size = min(count, kept)
+        return UnsafeRawBufferPointer(start: storage + (count - size), count: size)
+    }
+
     /// Line ends in what was written since the stream began; 0 unless lines are counted.
     package mutating func lineEnds() -> Int {
         guard redactor.options.countsLines else { return 0 }

@@ -4,7 +4,7 @@ internal import Testing
 /// `--jobs`: the same output, report and status, whatever the number of threads. The debug build is too slow for files of several parts.
 @Suite(.serialized, .enabled(if: Child.isRelease)) struct JobsTests {
     /// Bytes of a part (ParallelPump.swift).
-    private static let part = 1 << 20
+    private static let part = 256 << 10
 
     private static func log(_ size: Int) -> [UInt8] {
         var text: [UInt8] = []
@@ -27,7 +27,7 @@ internal import Testing
             let before = Array(log(part).prefix(part - what.utf8.count / 2))
             return before + [0x0a] + Array(what.utf8) + log(3 * part)
         }
-        let word = Array(String(repeating: "cGFzc3dv" + "cmQ9", count: 1 << 18).utf8)
+        let word = Array(String(repeating: "cGFzc3dv" + "cmQ9", count: part / 4).utf8)
         return [
             ("lines", log(5 * part + 12_345)),
             ("key", across(key)),
@@ -36,7 +36,7 @@ internal import Testing
             ("encoded", log(part - 1000) + word + [0x0a] + log(part)),
             (
                 "long-token",
-                log(part - 1000) + Array("gh".utf8) + Array(repeating: UInt8(ascii: "p"), count: 1 << 20) + [0x0a]
+                log(part - 1000) + Array("gh".utf8) + Array(repeating: UInt8(ascii: "p"), count: part) + [0x0a]
                     + log(part)
             ),
             ("no-line-end-at-the-end", Array(log(3 * part).dropLast())),
@@ -59,6 +59,74 @@ internal import Testing
         }
     }
 
+    @Test func `an input that comes fast`() throws {
+        let directory = Directory()
+        for (name, bytes) in Self.files {
+            let path = directory.write(name, bytes)
+            let one = try Child(["scrub", "--jobs", "1"], input: .file(path)).finish()
+            #expect(one.status == 0)
+            for jobs in ["2", "5"] {
+                let file = try Child(["scrub", "--jobs", jobs], input: .file(path)).finish()
+                #expect(file.status == 0, "\(name)")
+                #expect(file.output == one.output, "\(name)")
+                #expect(file.error == one.error, "\(name)")
+                let child = try Child(["scrub", "--jobs", jobs])
+                child.write(bytes)
+                let pipe = child.finish()
+                #expect(pipe.output == one.output, "\(name)")
+                #expect(pipe.error == one.error, "\(name)")
+            }
+        }
+    }
+
+    @Test func `an input that comes fast has its findings where they are`() throws {
+        let directory = Directory()
+        let path = directory.write("log", Self.log(5 * Self.part))
+        func places(_ jobs: String) throws -> [String] {
+            let result = try Child(
+                ["scrub", "--check", "--jobs", jobs, "--report", "json"], input: .file(path)
+            ).finish()
+            #expect(result.status == 1)
+            return try JSONDecoder().decode(ReportTests.JSONReport.self, from: Data(result.output)).findings.map {
+                "\($0.rule) \($0.offset) \($0.length) \($0.line ?? 0) \($0.column ?? 0)"
+            }
+        }
+        let expected = try places("1")
+        #expect(expected.count > 100)
+        #expect(try places("3") == expected)
+    }
+
+    @Test func `what was read ahead is out before more is waited for`() throws {
+        let directory = Directory()
+        let bytes = Self.log(5 * Self.part)
+        let expected = try Child(["scrub", "--jobs", "1"], input: .file(directory.write("log", bytes))).finish()
+        let child = try Child(["scrub", "--jobs", "3"])
+        for _ in 0..<3 {
+            let before = child.outputCount
+            child.write(bytes)
+            _ = child.output { _ in child.outputCount >= before + expected.output.count }
+            #expect(child.outputCount == before + expected.output.count)
+            child.write("continue? ")
+            _ = child.output { $0.hasSuffix("continue? ") }
+            #expect(child.outputCount == before + expected.output.count + 10)
+            child.write("\n")
+            _ = child.output { $0.hasSuffix("continue? \n") }
+        }
+        #expect(child.finish().status == 0)
+    }
+
+    @Test func `a signal that comes while much is read ahead lets what was read out`() throws {
+        let line = Samples.line(1)
+        let child = try Child(["scrub", "--jobs", "3"])
+        let bytes = Array(String(repeating: line, count: 40 * Self.part / line.utf8.count).utf8)
+        child.writeWithoutCollecting(bytes, seconds: 0.5)
+        child.send(signal: SIGTERM)
+        let result = child.finish()
+        #expect(result.status == 128 + SIGTERM)
+        #expect(result.output.count > Self.part)
+        #expect(bytes.starts(with: result.output))
+    }
+
     @Test func `a report says the same places`() throws {
         let directory = Directory()
         for (name, bytes) in Self.files.prefix(3) { _ = directory.write(name, bytes) }
@@ -78,7 +146,7 @@ internal import Testing
         }
         let expected = try places(one.1)
         #expect(try places(several.1) == expected)
-        #expect(expected.count > 1000)
+        #expect(expected.count > 500)
     }
 
     @Test func `many small files, with failures and compressed ones between, come in order`() throws {

@@ -9,6 +9,9 @@ char *const *pm_environment(void);
 // Cores that this process may run on, 1 at least.
 int pm_core_count(void);
 
+// Threads share so many arenas of malloc, so that memory that one of them frees serves the others.
+void pm_limit_arenas(int count);
+
 // Gives every allocation of so many bytes, or more, pages of its own, which go back when it is freed (mallopt(3), M_MMAP_THRESHOLD). For a
 // process that lives long: left to itself, glibc raises the number to whatever was freed last.
 void pm_allocate_apart(int bytes);
@@ -40,6 +43,9 @@ void pm_signals_install(void);
 
 // Between hold and release a signal waits: output is being written, and must not end in the middle of a mark.
 void pm_signals_hold(void);
+
+// The signal that came since pm_signals_hold, or 0.
+int pm_signals_pending(void);
 
 // Ends the process if a signal came since pm_signals_hold.
 void pm_signals_release(void);

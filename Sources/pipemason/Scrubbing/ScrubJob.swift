@@ -84,12 +84,12 @@ final class ScrubJob {
         self.streams = streams
         self.recorder = recorder
         self.warnings = warnings
-        pump = StreamPump(redactor: redactor)
         output = settings.mode == .filter ? ByteWriter(STDOUT_FILENO, name: "standard output") : nil
-        let jobs = settings.jobs ?? min(Int(pm_core_count()), ScrubSettings.jobsRange.upperBound)
+        let jobs = settings.jobs ?? min(Int(pm_core_count()), ScrubSettings.maximumDefaultJobs)
         // Files are replaced one by one; a value that arrives meanwhile concerns everything that was not written.
         let isParallel = jobs > 1 && settings.mode != .inPlace && settings.maskDescriptor == nil
         parallel = isParallel ? ParallelPump(redactor: redactor, jobs: jobs) : nil
+        pump = StreamPump(redactor: redactor, jobs: isParallel ? jobs : 1)
         if let number = settings.maskDescriptor { masks = try MaskChannel(number) }
     }
 

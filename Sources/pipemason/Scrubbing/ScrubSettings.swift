@@ -26,6 +26,8 @@ struct ScrubSettings {
 
     /// Each takes some megabytes.
     static let jobsRange = 1...64
+    /// More are only used if asked for: each takes about 1.5 MiB.
+    static let maximumDefaultJobs = 12
 
     enum Mode: Equatable {
         /// Scrubbed bytes to standard output.

@@ -3,12 +3,15 @@ internal import CommandSupport
 internal import Glibc
 internal import RedactionKit
 
-/// Moves one input through the engine: read, process, write, and only then read again.
+/// Moves one input through the engine: read, process, write, and only then read again; or, while it comes faster than that, with
+/// several threads (`ReadAhead`).
 ///
 /// So whatever the engine released is out before the next byte is asked for, and a prompt without a newline shows at
 /// once. A failure drops what the engine still holds back: bytes that may be part of a secret never leave.
 struct StreamPump {
     let redactor: Redactor
+    /// Most threads for an input that is read as it is.
+    let jobs: Int
 
     /// Bytes asked for at a time. Measured over pipes and files: below 256 KiB system calls show, above it the buffer
     /// leaves the second-level cache.
@@ -33,14 +36,21 @@ struct StreamPump {
         masks: inout MaskChannel?, findingLimit: Int = .max, progress: inout ProgressBar?,
         firstBytes: (UnsafeRawBufferPointer) -> Void = { _ in }
     ) throws(Failure) -> (bytes: UInt64, warnings: [String]) {
-        var stream = redactor.makeStream(path: path?.text)
+        let first = StreamBox(redactor.makeStream(path: path?.text))
+        var delivery = Delivery(sink: sink, stream: first)
+        defer { sink = delivery.sink.base }
+        let ahead =
+            jobs > 1 && compressed == nil && masks == nil && findingLimit == .max
+            ? ReadAhead(redactor: redactor, jobs: jobs, path: path?.text) : nil
+        var position: UInt64 = 0
         var isBusy = false
-        while sink.findings < findingLimit {
+        while delivery.sink.base.findings < findingLimit {
             // Everything released is written: a signal may end the process while it waits.
             pm_signals_release()
-            if compressed?.isPending != true { masks?.wait(for: descriptor) { stream.addKnownValue($0) } }
+            let box = delivery.stream!
+            if compressed?.isPending != true { masks?.wait(for: descriptor) { box.stream.addKnownValue($0) } }
             let buffer = UnsafeMutableRawBufferPointer(
-                rebasing: stream.inputBuffer(minimum: StreamPump.readSize).prefix(StreamPump.readSize))
+                rebasing: box.stream.inputBuffer(minimum: StreamPump.readSize).prefix(StreamPump.readSize))
             let count =
                 try compressed?.read(descriptor, into: buffer) ?? read(descriptor, buffer.baseAddress, buffer.count)
             let reason = errno
@@ -50,30 +60,38 @@ struct StreamPump {
                 continue
             }
             if count == 0 { break }
-            if compressed == nil, stream.bytesIn == 0 {
+            if compressed == nil, position == 0 {
                 firstBytes(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             }
-            masks?.drain { stream.addKnownValue($0) }
-            stream.commit(count, to: &sink)
-            if let output = sink.output {
-                output.flush()
-                try output.check()
-            }
+            masks?.drain { box.stream.addKnownValue($0) }
+            box.stream.commit(count, to: &delivery.sink)
+            position += UInt64(count)
+            try flush(sink)
             if !isBusy, count >= 1 << 16 {
                 isBusy = true
                 // Refused on anything but a pipe, and beyond the user's share: then it stays as it is.
                 _ = fcntl(descriptor, StreamPump.setPipeSize, StreamPump.pipeSize)
                 if let output = sink.output { output.enlargePipe(StreamPump.setPipeSize, StreamPump.pipeSize) }
             }
-            progress?.update(compressed?.bytesRead ?? stream.bytesIn)
+            progress?.update(compressed?.bytesRead ?? position)
+            // There was more than was asked for.
+            guard count == buffer.count, let ahead else { continue }
+            let end = try ahead.run(descriptor, position: &position, &delivery) { (bytes) throws(Failure) in
+                try flush(sink)
+                progress?.update(bytes)
+            }
+            if case .failed(let reason) = end { try recover(from: reason, descriptor, name) }
         }
-        masks?.drain { stream.addKnownValue($0) }
-        stream.finish(to: &sink)
-        if let output = sink.output {
-            output.flush()
-            try output.check()
-        }
-        return (stream.bytesIn, stream.warnings)
+        masks?.drain { delivery.stream!.stream.addKnownValue($0) }
+        delivery.stream!.stream.finish(to: &delivery.sink)
+        try flush(sink)
+        return (position, delivery.warnings)
+    }
+
+    private func flush(_ sink: ScrubSink) throws(Failure) {
+        guard let output = sink.output else { return }
+        output.flush()
+        try output.check()
     }
 
     private func recover(from reason: Int32, _ descriptor: Int32, _ name: String) throws(Failure) {

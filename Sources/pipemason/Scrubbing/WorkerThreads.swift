@@ -1,3 +1,4 @@
+internal import CPlatform
 internal import Glibc
 
 /// Something that one of several threads does.
@@ -19,6 +20,9 @@ final class WorkerThreads: @unchecked Sendable {
 
     /// Starts `count` threads. With none, whether asked for or because the system refuses, tasks run where they are waited for.
     init(_ count: Int) {
+        // What a thread allocates, another frees; and with an arena for each, what is free in one serves no other. Small blocks come
+        // from caches of the threads' own in any case.
+        pm_limit_arenas(2)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(changed, nil)
         var all = sigset_t()

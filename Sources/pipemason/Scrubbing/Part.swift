@@ -1,0 +1,190 @@
+internal import CommandSupport
+internal import Glibc
+internal import RedactionKit
+
+/// Where a part's bytes are.
+protocol PartBytes: AnyObject, Sendable {
+    /// Reads bytes of the input from `offset` on. Returns how many; 0 at its end; less if they cannot be read, for the reason in `errno`.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int
+}
+
+/// A part of an input, scrubbed by whatever thread takes it, with a stream of its own that has seen the bytes before it as context.
+///
+/// That gives what one stream gives that has seen everything, if that one has nothing in hand where the part begins
+/// (`RedactionStream.Seam`); `Delivery` sees to it.
+final class Part: WorkerTask, @unchecked Sendable {
+    // SAFETY: one worker has it from `WorkerThreads.submit` until it is done, and the thread that delivers before and after;
+    // `WorkerThreads` orders the two.
+    private let redactor: Redactor
+    private let source: any PartBytes
+    private let path: String?
+    let start: UInt64
+    /// nil: the end of the input.
+    let end: UInt64?
+    /// nil: what the bytes become is not wanted, only what is found in them.
+    private let pool: OutputPool?
+
+    fileprivate var output: PartSink
+    fileprivate var stream: StreamBox?
+    fileprivate var firstSeam: RedactionStream.Seam?
+    private(set) var bytes: UInt64 = 0
+    /// An errno; 0: it could be read.
+    private(set) var reason: Int32 = 0
+    /// The input ends with this part.
+    private(set) var sawEnd = false
+
+    init(_ redactor: Redactor, _ source: any PartBytes, path: String?, start: UInt64, end: UInt64?, pool: OutputPool?) {
+        self.redactor = redactor
+        self.source = source
+        self.path = path
+        self.start = start
+        self.end = end
+        self.pool = pool
+        output = PartSink(wantsBytes: pool != nil, bytes: pool?.take() ?? [])
+    }
+
+    func run() {
+        guard let stream = begin() else { return }
+        firstSeam = stream.stream.seam
+        self.stream = stream
+        goOn(with: stream, to: &output)
+    }
+
+    /// A stream that has seen what stands before the part; nil if that cannot be read.
+    private func begin() -> StreamBox? {
+        if start == 0 { return StreamBox(redactor.makeStream(path: path)) }
+        let length = Int(min(start, UInt64(redactor.contextLength)))
+        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 64) { buffer in
+            // It may hold a secret.
+            defer { memset(buffer.baseAddress!, 0, length) }
+            var count = 0
+            while count < length {
+                let read = source.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]), at: start - UInt64(length - count))
+                guard read > 0 else { return nil }
+                count += read
+            }
+            return StreamBox(redactor.makeStream(path: path, at: start, context: UnsafeRawBufferPointer(buffer)))
+        }
+    }
+
+    /// Gives the buffer back.
+    fileprivate func emptyOutput() {
+        let bytes = output.bytes
+        output = PartSink(wantsBytes: false, bytes: [])
+        pool?.give(bytes)
+    }
+
+    /// Scrubs the part with a stream that has come to it.
+    fileprivate func goOn(with box: StreamBox, to sink: inout some RedactionSink) {
+        var position = start
+        bytes = 0
+        while true {
+            // To multiples of the size, as one thread reads: how long an open construct is said to be depends on it.
+            let size = UInt64(StreamPump.readSize)
+            let wanted = Int(min(size - position % size, (end ?? .max) - position))
+            if wanted == 0 { return }
+            let buffer = UnsafeMutableRawBufferPointer(
+                rebasing: box.stream.inputBuffer(minimum: wanted).prefix(wanted))
+            let count = source.read(into: buffer, at: position)
+            if count < 0 {
+                reason = errno
+                return
+            }
+            if count == 0 {
+                // Also if the file has become shorter than it was.
+                sawEnd = true
+                box.stream.finish(to: &sink)
+                return
+            }
+            box.stream.commit(count, to: &sink)
+            position += UInt64(count)
+            bytes += UInt64(count)
+        }
+    }
+}
+
+/// Delivers the parts of an input in order.
+struct Delivery {
+    var sink: LineSink
+    /// The stream that has delivered last.
+    var stream: StreamBox? {
+        willSet { if let stream { note(stream.stream.warnings) } }
+    }
+    private var ended: [String] = []
+
+    init(sink: ScrubSink, stream: StreamBox? = nil) {
+        self.sink = LineSink(base: sink)
+        self.stream = stream
+    }
+
+    /// What the engine warned of.
+    var warnings: [String] {
+        var copy = self
+        copy.note(stream?.stream.warnings ?? [])
+        return copy.ended
+    }
+
+    private mutating func note(_ new: [String]) {
+        for warning in new where !ended.contains(warning) { ended.append(warning) }
+    }
+
+    /// Delivers a part that has been run, or not, behind the one before.
+    mutating func deliver(_ part: Part) {
+        guard part.start == 0 || part.firstSeam != nil && part.firstSeam == stream?.stream.seam else {
+            // The stream before has something in hand: it goes on.
+            part.goOn(with: stream!, to: &sink)
+            return part.emptyOutput()
+        }
+        if let stream { sink.linesBefore += stream.stream.lineEnds() }
+        stream = part.stream
+        part.output.bytes.withUnsafeBytes { if !$0.isEmpty { sink.write($0) } }
+        for finding in part.output.findings { sink.redacted(finding) }
+        part.emptyOutput()
+    }
+}
+
+/// Buffers for what parts become, to be used again: used by one thread only.
+final class OutputPool {
+    private var spare: [[UInt8]] = []
+
+    func take() -> [UInt8] { spare.popLast() ?? [] }
+
+    func give(_ buffer: consuming [UInt8]) {
+        buffer.removeAll(keepingCapacity: true)
+        spare.append(buffer)
+    }
+}
+
+/// Adds the lines before a part to the places of its findings.
+struct LineSink: RedactionSink {
+    var base: ScrubSink
+    var linesBefore = 0
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) { base.write(bytes) }
+    mutating func redacted(_ finding: Finding) { base.redacted(finding.movedDown(by: linesBefore)) }
+}
+
+/// A stream that threads hand on to each other.
+final class StreamBox {
+    var stream: RedactionStream
+
+    init(_ stream: consuming RedactionStream) { self.stream = stream }
+}
+
+/// Keeps what a part becomes until it is delivered.
+private struct PartSink: RedactionSink {
+    let wantsBytes: Bool
+    var bytes: [UInt8]
+    var findings: [Finding] = []
+
+    init(wantsBytes: Bool, bytes: [UInt8]) {
+        self.wantsBytes = wantsBytes
+        self.bytes = bytes
+    }
+
+    mutating func write(_ part: UnsafeRawBufferPointer) {
+        if wantsBytes { bytes.append(contentsOf: part) }
+    }
+    mutating func redacted(_ finding: Finding) { findings.append(finding) }
+}
