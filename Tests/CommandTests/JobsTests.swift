@@ -79,6 +79,34 @@ internal import Testing
         }
     }
 
+    /// Keys that do not end, halves of tokens and lines, in an order that nobody chose.
+    @Test func `pieces of all of them in random order`() throws {
+        let directory = Directory()
+        for _ in 0..<8 {
+            var bytes: [UInt8] = []
+            while bytes.count < 6 * Self.part {
+                let source = Self.files.randomElement()!.bytes
+                let start = Int.random(in: 0..<source.count)
+                bytes += source[start...].prefix(Int.random(in: 1..<60_000))
+                if Bool.random() { bytes += Self.key.utf8.prefix(Int.random(in: 0..<Self.key.utf8.count)) }
+            }
+            let path = directory.write("pieces", bytes)
+            let one = try Child(["scrub", "--jobs", "1"], input: .file(path)).finish()
+            for child in [
+                try Child(["scrub", "--jobs", "3"], input: .file(path)), try Child(["scrub", "--jobs", "3", path]),
+            ] {
+                let several = child.finish()
+                guard several.output == one.output else {
+                    // What is random must be there to be looked at.
+                    let kept = "/tmp/pipemason-jobs-\(Int.random(in: 0...999_999))"
+                    try Data(bytes).write(to: URL(fileURLWithPath: kept))
+                    Issue.record("one thread and three make different texts of \(kept)")
+                    return
+                }
+            }
+        }
+    }
+
     @Test func `an input that comes fast has its findings where they are`() throws {
         let directory = Directory()
         let path = directory.write("log", Self.log(5 * Self.part))
