@@ -12,9 +12,14 @@ protocol WorkerTask: AnyObject, Sendable {
 final class WorkerThreads: @unchecked Sendable {
     // SAFETY: everything that changes is used under `mutex`; `threads` by the maker only.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// There is a task to take, or the end.
+    private let submitted = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// The task that is waited for is done.
+    private let done = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var waiting: [any WorkerTask] = []
     private var running: Set<ObjectIdentifier> = []
+    /// What the thread that made this waits for.
+    private var awaited: ObjectIdentifier?
     private var isStopping = false
     private var threads: [pthread_t] = []
 
@@ -24,7 +29,8 @@ final class WorkerThreads: @unchecked Sendable {
         // from caches of the threads' own in any case.
         pm_limit_arenas(2)
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
+        pthread_cond_init(submitted, nil)
+        pthread_cond_init(done, nil)
         var all = sigset_t()
         var before = sigset_t()
         sigfillset(&all)
@@ -50,9 +56,11 @@ final class WorkerThreads: @unchecked Sendable {
     }
 
     deinit {
-        pthread_cond_destroy(changed)
+        pthread_cond_destroy(submitted)
+        pthread_cond_destroy(done)
         pthread_mutex_destroy(mutex)
-        changed.deallocate()
+        submitted.deallocate()
+        done.deallocate()
         mutex.deallocate()
     }
 
@@ -60,7 +68,7 @@ final class WorkerThreads: @unchecked Sendable {
     func submit(_ task: any WorkerTask) {
         locked {
             waiting.append(task)
-            pthread_cond_broadcast(changed)
+            pthread_cond_signal(submitted)
         }
     }
 
@@ -72,8 +80,10 @@ final class WorkerThreads: @unchecked Sendable {
                 return true
             }
             while running.contains(ObjectIdentifier(task)) || waiting.contains(where: { $0 === task }) {
-                pthread_cond_wait(changed, mutex)
+                awaited = ObjectIdentifier(task)
+                pthread_cond_wait(done, mutex)
             }
+            awaited = nil
             return false
         }
         if isLeft { task.run() }
@@ -84,7 +94,7 @@ final class WorkerThreads: @unchecked Sendable {
         locked {
             isStopping = true
             waiting = []
-            pthread_cond_broadcast(changed)
+            pthread_cond_broadcast(submitted)
         }
         for thread in threads { pthread_join(thread, nil) }
         threads = []
@@ -95,14 +105,14 @@ final class WorkerThreads: @unchecked Sendable {
             task.run()
             locked {
                 running.remove(ObjectIdentifier(task))
-                pthread_cond_broadcast(changed)
+                if awaited == ObjectIdentifier(task) { pthread_cond_signal(done) }
             }
         }
     }
 
     private func next() -> (any WorkerTask)? {
         locked {
-            while waiting.isEmpty, !isStopping { pthread_cond_wait(changed, mutex) }
+            while waiting.isEmpty, !isStopping { pthread_cond_wait(submitted, mutex) }
             guard !isStopping else { return nil }
             let task = waiting.removeFirst()
             running.insert(ObjectIdentifier(task))
