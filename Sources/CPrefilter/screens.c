@@ -466,12 +466,45 @@ static int wide(const uint8_t *text, size_t at, size_t to) {
     return to - at >= 4 && pm_is_token(text[at + 1]) && text[at + 2] == 0 && pm_is_token(text[at + 3]);
 }
 
+/// Control sequences in a row that are read; behind more, the detector looks.
+enum { SEQUENCES = 4 };
+
+static inline int is_parameter(uint8_t byte) { return byte >= 0x30 && byte < 0x40; }
+static inline int is_final(uint8_t byte) { return byte >= 0x40 && byte < 0x7f; }
+
+/// ESC: a control sequence, or some, between token bytes or letters: what begins or ends a word colours it, and encodes nothing.
+static int colour(const uint8_t *text, size_t at, size_t to) {
+    size_t i = at;
+    for (int n = 0; n < SEQUENCES; n++) {
+        if (i == 0) return 0;
+        size_t k = i - 1, floor = i > PM_SEQUENCE ? i - PM_SEQUENCE : 0;
+        int is_end = is_final(text[k]);
+        while (is_end && k > floor && is_parameter(text[k - 1])) k--;
+        if (!is_end || k < 2 || text[k - 1] != '[' || text[k - 2] != 0x1b) {
+            if (!pm_is_token(text[i - 1]) && text[i - 1] < 0x80) return 0;
+            break;
+        }
+        i = k - 2;
+    }
+    i = at;
+    for (int n = 0; n < SEQUENCES; n++) {
+        if (i + 1 < to && text[i + 1] != '[') return 0;
+        i += 2;
+        while (i < to && is_parameter(text[i])) i++;
+        if (i >= to) return 1;
+        if (!is_final(text[i])) return 0;
+        if (++i == to) return 1;
+        if (text[i] != 0x1b) return pm_is_token(text[i]) || text[i] >= 0x80;
+    }
+    return 1;
+}
+
 int pm_screen_escape(const uint8_t *text, size_t at, size_t to) {
     switch (text[at]) {
     case '%': return hexadecimal(text, at + 1, to, 2);
     case '\\': return backslash(text, at, to);
     case '&': return entity(text, at, to);
-    case 0x1b: return at > 0 && (pm_is_token(text[at - 1]) || text[at - 1] >= 0x80) && (to - at < 2 || text[at + 1] == '[');
+    case 0x1b: return colour(text, at, to);
     default: return wide(text, at, to);
     }
 }

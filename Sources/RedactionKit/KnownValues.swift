@@ -119,6 +119,14 @@ struct KnownValueIndex {
         filter = Array(repeating: 0, count: 1 << (filterBits - 6))
     }
 
+    /// The index of `values`, ready to be asked; nil if there are none.
+    init?(_ values: [KnownValue], firstRule: Int) {
+        guard !values.isEmpty else { return nil }
+        self.init(firstRule: firstRule)
+        for value in values { add(value) }
+        prepare()
+    }
+
     /// Four bytes of a needle as one number.
     private static func key(_ bytes: [UInt8], at index: Int = 0) -> UInt32 {
         UInt32(bytes[index]) | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2]) << 16

@@ -10,9 +10,20 @@ enum PatternHints {
     struct Head {
         var literals: [[UInt8]] = []
         var followers: Followers = (.all, 0)
+        /// Literals that more stands behind before the followers.
+        var longer: [[UInt8]] = []
 
-        /// What follows `anchor`.
-        func followers(of anchor: [UInt8]) -> Followers { literals.contains(anchor) ? followers : (.all, 0) }
+        /// What follows `anchor`, which is one of the literals, or one and some of what follows it.
+        func followers(of anchor: [UInt8]) -> Followers {
+            if literals.contains(anchor) { return followers }
+            func mayMeet(_ literal: [UInt8]) -> Bool { literal.starts(with: anchor) || anchor.starts(with: literal) }
+            guard let literal = literals.first(where: mayMeet), !literal.isEmpty, anchor.starts(with: literal),
+                literals.count(where: mayMeet) == 1, !longer.contains(where: mayMeet)
+            else { return (.all, 0) }
+            let taken = anchor.dropFirst(literal.count)
+            guard taken.count <= followers.count, taken.allSatisfy(followers.set.contains) else { return (.all, 0) }
+            return (followers.set, followers.count - taken.count)
+        }
     }
 
     /// What follows `anchor` in every match of `pattern`; see `head`.
@@ -21,7 +32,7 @@ enum PatternHints {
     }
 
     /// Reads a pattern that is a literal or a choice of literals, look-aheads, and a class with a least count:
-    /// `ghp_[A-Za-z0-9]{36}`, `(?:ddp_|ddo_)(?=…)[A-Za-z0-9]{36,}`.
+    /// `ghp_[A-Za-z0-9]{36}`, `(?:ddp_|ddo_)(?=…)[A-Za-z0-9]{36,}`. One byte of a class may end a literal of a choice.
     static func head(of pattern: String) -> Head {
         var reader = Reader(pattern)
         var head = Head()
@@ -30,7 +41,12 @@ enum PatternHints {
             repeat {
                 let literal = reader.literal()
                 guard !literal.isEmpty else { return Head() }
-                head.literals.append(literal)
+                if reader.isAt("|") || reader.isAt(")") {
+                    head.literals.append(literal)
+                } else {
+                    guard reader.set() != nil, reader.leastCount(exactly: true) != nil else { return Head() }
+                    head.longer.append(literal)
+                }
             } while reader.take("|")
             guard reader.take(")") else { return Head() }
         } else {
@@ -76,6 +92,8 @@ enum PatternHints {
             rest = rest.dropFirst(text.utf8.count)
             return true
         }
+
+        func isAt(_ text: String) -> Bool { rest.starts(with: text.utf8) }
 
         /// Bytes that stand for themselves, without the last if a quantifier follows it.
         mutating func literal() -> [UInt8] {
@@ -180,6 +198,11 @@ struct ByteSet {
             default: value.bits.3 |= bit
             }
         }
+    }
+
+    func contains(_ byte: UInt8) -> Bool {
+        let bits = byte < 128 ? (byte < 64 ? value.bits.0 : value.bits.1) : (byte < 192 ? value.bits.2 : value.bits.3)
+        return bits >> UInt64(byte & 63) & 1 != 0
     }
 
     mutating func formUnion(_ other: ByteSet) {

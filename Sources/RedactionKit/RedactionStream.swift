@@ -14,7 +14,6 @@ internal import RedactionRules
 public struct RedactionStream: ~Copyable {
     private let redactor: Redactor
     private let scanner: Scanner
-    private var knownValues: KnownValueIndex?
 
     /// Bytes from `origin` on: context that has been released, then what has not.
     private var storage: UnsafeMutableRawPointer
@@ -63,11 +62,7 @@ public struct RedactionStream: ~Copyable {
         placeholderBytes = redactor.options.template.bytes
         self.capacity = capacity
         storage = .allocate(byteCount: capacity, alignment: 64)
-        if !redactor.options.knownValues.isEmpty {
-            var index = KnownValueIndex(firstRule: redactor.rules.rules.count)
-            for value in redactor.options.knownValues { index.add(value) }
-            scanner.knownValues = index
-        }
+        scanner.knownValues = redactor.knownValues
     }
 
     /// A stream that begins at `offset` of an input, with the bytes before it as context.

@@ -7,6 +7,9 @@ public final class Redactor: Sendable {
     let rules: CompiledRules
     let options: RedactorOptions
 
+    /// The known values, made once for all streams; nil without any.
+    let knownValues: KnownValueIndex?
+
     /// What about the rules will be slow.
     public let warnings: [String]
 
@@ -29,6 +32,7 @@ public final class Redactor: Sendable {
             )
         }
         self.warnings = warnings
+        knownValues = KnownValueIndex(options.knownValues, firstRule: rules.rules.count)
     }
 
     /// The rules of `other`, compiled once, with further values to mask.
@@ -38,6 +42,7 @@ public final class Redactor: Sendable {
         var options = other.options
         options.knownValues += values
         self.options = options
+        knownValues = KnownValueIndex(options.knownValues, firstRule: rules.rules.count)
     }
 
     /// A new stream. `path` is what rules that are limited to paths are held against.

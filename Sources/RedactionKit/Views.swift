@@ -122,7 +122,8 @@ extension Scanner {
         forEachAtom(word, from: start, isFinal: isFinal) { atom in
             if !isPiece { follows = atom.isCut && pass.followsPlaceholder(atom.start) }
             isPiece = atom.isCut
-            guard atom.hasEscapes, atom.end > pass.lower, atom.isCut || atom.end < end || isFinal, !follows,
+            guard atom.isEncoded || atom.isCut && atom.hasEscapes, atom.end > pass.lower,
+                atom.isCut || atom.end < end || isFinal, !follows,
                 !pass.touchesPlaceholder(atom.start..<atom.end), let rule = decode(atom, word, isFinal, &pass)
             else { return true }
             pass.addRest((atom.end - 1)..<end, rule: rule, of: .stretch(.word, rule: rule))

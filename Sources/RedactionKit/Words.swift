@@ -183,8 +183,10 @@ extension Scanner {
         var next: Int
         /// It goes on behind `end`.
         var isCut = false
-        /// It holds escapes, or control sequences in its middle.
+        /// It holds escapes, or control sequences behind its first byte.
         var hasEscapes = false
+        /// It holds escapes, or control sequences between others of its bytes: it stands for something else.
+        var isEncoded = false
         /// End of its last letter beyond ASCII.
         var lettersEnd = 0
         /// Offset of an escape that the text cuts off.
@@ -215,17 +217,20 @@ extension Scanner {
                 // A dot at the limit may be the first of two.
                 let mayBeDots = byte == UInt8(ascii: ".") && atom.end + 1 == text.count && !isFinal
                 if isFull, !mayBeDots { return cut(atom, nextPiece) }
+                atom.isEncoded = atom.hasEscapes
                 atom.end += 1
                 // Most elements are such bytes.
                 let stop = min(text.count, start + (nextPiece == nil ? limits.run - limits.overlap : limits.run))
                 while atom.end < stop, text[atom.end].isToken, text[atom.end] != UInt8(ascii: ".") { atom.end += 1 }
             case .letter(let length):
                 if isFull { return cut(atom, nextPiece) }
+                atom.isEncoded = atom.hasEscapes
                 atom.end += length
                 atom.lettersEnd = atom.end
             case .escaped(_, let length):
                 if isFull { return cut(atom, nextPiece) }
                 atom.hasEscapes = true
+                atom.isEncoded = true
                 atom.end += length
             case .sequence(let length):
                 if isFull { return cut(atom, nextPiece) }

@@ -98,6 +98,22 @@ struct KernelTests {
         }
     }
 
+    /// Colours of a log begin and end words: only within one they may hide a secret.
+    @Test func `which control sequences are reported`() {
+        func escapes(_ text: String) -> Int {
+            scan(Array(text.utf8), from: 0, kernel: pm_best_kernel()).count { $0.kind == PM_ESCAPE.rawValue }
+        }
+        #expect(escapes("\u{1b}[36;1mGet sources\u{1b}[0m\nmore") == 0)
+        #expect(escapes("\r\u{1b}[K\u{1b}[1;36mword\u{1b}[0;m\u{1b}[K done") == 0)
+        #expect(escapes("a\u{1b}[1mb ") == 1)
+        #expect(escapes("a\u{1b}[1m\u{1b}[4mb ") == 2)
+        #expect(escapes("ä\u{1b}[1mö ") == 1)
+        #expect(escapes("a\u{1b}[1mb\u{1b}[0m ") == 1)
+        // What the end of the text cuts off may go on.
+        #expect(escapes("a\u{1b}[1") == 1)
+        #expect(escapes("a\u{1b}[1m") == 1)
+    }
+
     @Test func `what pattern sources say about followers and look-behinds`() {
         let plain = PatternHints.followers(of: "abc_", in: "abc_[A-Za-z0-9]{36,1200}")
         #expect(plain.count == 36)
@@ -105,6 +121,14 @@ struct KernelTests {
         let choice = PatternHints.followers(
             of: "a.b", in: #"(?<![_-])(?:x_|a\.b)(?=[a-z]{0,64}[0-9])[0-9a-f]{32}(?![a-z])"#)
         #expect(choice.count == 32)
+        let longer = PatternHints.followers(of: "s.4", in: #"(?<![.])s\.(?=[A-Z]{0,3}[0-9])[A-Z0-9]{24}"#)
+        #expect(longer.count == 23)
+        #expect(PatternHints.followers(of: "s.a", in: #"s\.[A-Z0-9]{24}"#).count == 0)
+        #expect(PatternHints.followers(of: "s.A", in: #"(?:s\.|s\.AB)[A-Z0-9]{24}"#).count == 0)
+        #expect(PatternHints.followers(of: "AKIA", in: "(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}").count == 16)
+        #expect(PatternHints.followers(of: "A3T", in: "(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}").count == 0)
+        #expect(PatternHints.followers(of: "A3TA", in: "(?:A3T[A-Z0-9]|A)[A-Z0-9]{16}").count == 0)
+        #expect(PatternHints.followers(of: "AB", in: "[A-Z]{8}AB[0-9]{4}").count == 0)
         #expect(PatternHints.followers(of: "b_", in: "ab_[0-9]{5}").count == 0)
         #expect(PatternHints.followers(of: "ab", in: "abc?[0-9]{5}").count == 0)
         #expect(PatternHints.followers(of: "ab", in: "ab[0-9]*").count == 0)

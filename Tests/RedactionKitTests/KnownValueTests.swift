@@ -155,6 +155,22 @@ struct KnownValueTests {
                 == "before hunter-two-9 after [REDACTED:known:LATE] and [REDACTED:known:LATE] end")
     }
 
+    /// All streams of a redactor begin with the same values, and what one is told stays with it.
+    @Test func `a value added to one stream is not known to others`() throws {
+        let redactor = try redactor("hunter-one-8")
+        var first = redactor.makeStream()
+        var second = redactor.makeStream()
+        var (told, plain) = (Collector(), Collector())
+        first.addKnownValue(try KnownValue(name: "LATE", value: Array("hunter-two-9".utf8)))
+        first.write("hunter-one-8 hunter-two-9 .", to: &told)
+        second.write("hunter-one-8 hunter-two-9 .", to: &plain)
+        first.finish(to: &told)
+        second.finish(to: &plain)
+        #expect(String(decoding: told.bytes, as: UTF8.self) == "[REDACTED:known:V0] [REDACTED:known:LATE] .")
+        #expect(String(decoding: plain.bytes, as: UTF8.self) == "[REDACTED:known:V0] hunter-two-9 .")
+        #expect(redactor.redact("hunter-two-9") == "hunter-two-9")
+    }
+
     /// What is held when a value is added is looked at again.
     @Test func `a value added while half of it is held`() throws {
         var stream = Shared.standard.makeStream()
