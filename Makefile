@@ -108,7 +108,8 @@ fuzz: deps ## run all fuzz entry points for SECONDS in all, or TARGETS, with Add
 
 .PHONY: sanitize
 sanitize: deps ## run the engine's tests with AddressSanitizer, and its C code with UndefinedBehaviorSanitizer as well
-	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Fuzz/leak-suppressions:print_suppressions=0 \
+		$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
 		--filter 'RedactionKitTests|CompressionTests|FuzzTests'
 	Fuzz/sanitize-kernels
 

@@ -155,25 +155,28 @@ public struct RedactionStream: ~Copyable {
     // MARK: - Seams
 
     /// Where a stream stands when it has nothing in hand: every byte has been released, no construct and no list is open, no
-    /// redaction ends there, no key block or over-long value is near.
+    /// redaction ends there.
     ///
     /// What it does from there on depends on this and on the last `Redactor.contextLength` bytes only.
     package struct Seam: Equatable, Sendable {
-        let offset: UInt64
+        package let offset: UInt64
         /// Where the pieces of over-long stretches begin.
         let run, word, wide, line: UInt64
+        /// The last key block or over-long value, if it is near.
+        let block: Range<UInt64>
     }
 
     /// The seam at the end of what was written; nil if something is in hand.
     package var seam: Seam? {
         let end = origin + UInt64(count)
         guard released == count, open == nil, redactedTo != end, openList == .max,
-            !pieces.runFollowsPlaceholder, !pieces.wordFollowsPlaceholder, !pieces.wideFollowsPlaceholder,
-            block.upperBound + UInt64(redactor.contextLength) <= end || block.isEmpty
+            !pieces.runFollowsPlaceholder, !pieces.wordFollowsPlaceholder, !pieces.wideFollowsPlaceholder
         else { return nil }
+        let isNear = !block.isEmpty && block.upperBound + UInt64(redactor.contextLength) > end
         return Seam(
             offset: end, run: origin + UInt64(pieces.run), word: origin + UInt64(pieces.word),
-            wide: origin + UInt64(pieces.wide), line: origin + UInt64(pieces.line))
+            wide: origin + UInt64(pieces.wide), line: origin + UInt64(pieces.line),
+            block: isNear ? block : 0..<0)
     }
 
     /// The last `Redactor.contextLength` bytes of what was written, or as many as there are. Valid until the next call.

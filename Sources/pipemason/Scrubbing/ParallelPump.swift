@@ -5,11 +5,8 @@ internal import RedactionKit
 
 /// Scrubs regular files with several threads, and delivers what they make in the order of the input.
 ///
-/// A file is cut after line ends, and each part is scrubbed by a thread of its own, from the bytes before it as context. That
-/// gives what one thread gives if that thread would have nothing in hand at the cut: no byte held back, no construct open
-/// (`RedactionStream.Seam`). Whether that is so is known when the part before is done. If it is not, as within a private key, the stream
-/// of the part before goes on through the part, and what had been made of it is thrown away. So the output is the same
-/// whatever the number of threads, and memory is bounded by what waits to be delivered.
+/// A file is cut after line ends, and each part is scrubbed by a thread of its own, from the bytes before it as context (`Part`). So the
+/// output is the same whatever the number of threads, and memory is bounded by what waits to be delivered.
 final class ParallelPump {
     /// Bytes of a part. Much smaller, and starting a stream shows; much larger, and memory does.
     static let partSize: UInt64 = 256 << 10

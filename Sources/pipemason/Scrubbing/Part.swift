@@ -10,11 +10,15 @@ protocol PartBytes: AnyObject, Sendable {
 
 /// A part of an input, scrubbed by whatever thread takes it, with a stream of its own that has seen the bytes before it as context.
 ///
-/// That gives what one stream gives that has seen everything, if that one has nothing in hand where the part begins
-/// (`RedactionStream.Seam`); `Delivery` sees to it.
+/// From where that one has nothing in hand, and stands as one stream does that has seen everything (`RedactionStream.Seam`), it gives
+/// what that one gives: as a rule from the beginning. `Delivery` finds the place.
 final class Part: WorkerTask, @unchecked Sendable {
     // SAFETY: one worker has it from `WorkerThreads.submit` until it is done, and the thread that delivers before and after;
     // `WorkerThreads` orders the two.
+
+    /// Bytes of a piece, behind each of which a stream may be found to stand as another. Less, and passes show.
+    private static let pieceSize = 64 << 10
+
     private let redactor: Redactor
     private let source: any PartBytes
     private let path: String?
@@ -26,7 +30,7 @@ final class Part: WorkerTask, @unchecked Sendable {
 
     fileprivate var output: PartSink
     fileprivate var stream: StreamBox?
-    fileprivate var firstSeam: RedactionStream.Seam?
+    private var marks: [Mark] = []
     private(set) var bytes: UInt64 = 0
     /// An errno; 0: it could be read.
     private(set) var reason: Int32 = 0
@@ -45,9 +49,14 @@ final class Part: WorkerTask, @unchecked Sendable {
 
     func run() {
         guard let stream = begin() else { return }
-        firstSeam = stream.stream.seam
         self.stream = stream
-        goOn(with: stream, to: &output)
+        var position = start
+        mark(stream)
+        while let next = step(stream, from: position, to: &output) {
+            position = next
+            mark(stream)
+        }
+        bytes = position - start
     }
 
     /// A stream that has seen what stands before the part; nil if that cannot be read.
@@ -68,6 +77,55 @@ final class Part: WorkerTask, @unchecked Sendable {
         }
     }
 
+    /// Remembers where the part's own stream stands, if it has nothing in hand.
+    private func mark(_ box: StreamBox) {
+        guard let seam = box.stream.seam else { return }
+        marks.append(Mark(seam: seam, bytes: output.bytes.count, findings: output.findings.count))
+    }
+
+    /// Scrubs a piece of the part, with whole lines if there are any. Returns where it ends; nil: there is nothing more.
+    private func step(_ box: StreamBox, from position: UInt64, to sink: inout some RedactionSink) -> UInt64? {
+        let wanted = Int(min(UInt64(Self.pieceSize), (end ?? .max) - position))
+        if wanted == 0 { return nil }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: box.stream.inputBuffer(minimum: wanted).prefix(wanted))
+        let count = source.read(into: buffer, at: position)
+        if count < 0 {
+            reason = errno
+            return nil
+        }
+        if count == 0 {
+            // Also if the file has become shorter than it was.
+            sawEnd = true
+            box.stream.finish(to: &sink)
+            return nil
+        }
+        var size = count
+        while size > 0, buffer[size - 1] != UInt8(ascii: "\n") { size -= 1 }
+        if size == 0 { size = count }
+        box.stream.commit(size, to: &sink)
+        return position + UInt64(size)
+    }
+
+    /// Scrubs the part with the stream that has come to it, until that stands where the part's own stood. Returns from where that
+    /// one's output holds; nil: nowhere.
+    fileprivate func goOn(with box: StreamBox, to sink: inout some RedactionSink) -> Mark? {
+        let own = (reason, sawEnd)
+        (reason, sawEnd) = (0, false)
+        var position = start
+        var ahead = marks[...]
+        while true {
+            ahead = ahead.drop { $0.seam.offset < position }
+            if let mark = ahead.first, mark.seam == box.stream.seam {
+                (reason, sawEnd) = own
+                return mark
+            }
+            guard let next = step(box, from: position, to: &sink) else { break }
+            position = next
+        }
+        bytes = position - start
+        return nil
+    }
+
     /// Gives the buffer back.
     fileprivate func emptyOutput() {
         let bytes = output.bytes
@@ -75,32 +133,11 @@ final class Part: WorkerTask, @unchecked Sendable {
         pool?.give(bytes)
     }
 
-    /// Scrubs the part with a stream that has come to it.
-    fileprivate func goOn(with box: StreamBox, to sink: inout some RedactionSink) {
-        var position = start
-        bytes = 0
-        while true {
-            // To multiples of the size, as one thread reads: how long an open construct is said to be depends on it.
-            let size = UInt64(StreamPump.readSize)
-            let wanted = Int(min(size - position % size, (end ?? .max) - position))
-            if wanted == 0 { return }
-            let buffer = UnsafeMutableRawBufferPointer(
-                rebasing: box.stream.inputBuffer(minimum: wanted).prefix(wanted))
-            let count = source.read(into: buffer, at: position)
-            if count < 0 {
-                reason = errno
-                return
-            }
-            if count == 0 {
-                // Also if the file has become shorter than it was.
-                sawEnd = true
-                box.stream.finish(to: &sink)
-                return
-            }
-            box.stream.commit(count, to: &sink)
-            position += UInt64(count)
-            bytes += UInt64(count)
-        }
+    /// Where the part's own stream stood, and what it had given before.
+    fileprivate struct Mark {
+        let seam: RedactionStream.Seam
+        let bytes: Int
+        let findings: Int
     }
 }
 
@@ -131,16 +168,19 @@ struct Delivery {
 
     /// Delivers a part that has been run, or not, behind the one before.
     mutating func deliver(_ part: Part) {
-        guard part.start == 0 || part.firstSeam != nil && part.firstSeam == stream?.stream.seam else {
-            // The stream before has something in hand: it goes on.
-            part.goOn(with: stream!, to: &sink)
-            return part.emptyOutput()
+        defer { part.emptyOutput() }
+        var (bytes, findings, lines) = (0, 0, 0)
+        if let stream {
+            lines = sink.linesBefore + stream.stream.lineEnds()
+            guard let mark = part.goOn(with: stream, to: &sink) else { return }
+            (bytes, findings) = (mark.bytes, mark.findings)
         }
-        if let stream { sink.linesBefore += stream.stream.lineEnds() }
+        sink.linesBefore = lines
         stream = part.stream
-        part.output.bytes.withUnsafeBytes { if !$0.isEmpty { sink.write($0) } }
-        for finding in part.output.findings { sink.redacted(finding) }
-        part.emptyOutput()
+        part.output.bytes.withUnsafeBytes {
+            if $0.count > bytes { sink.write(UnsafeRawBufferPointer(rebasing: $0[bytes...])) }
+        }
+        for finding in part.output.findings[findings...] { sink.redacted(finding) }
     }
 }
 
@@ -162,7 +202,10 @@ struct LineSink: RedactionSink {
     var linesBefore = 0
 
     mutating func write(_ bytes: UnsafeRawBufferPointer) { base.write(bytes) }
-    mutating func redacted(_ finding: Finding) { base.redacted(finding.movedDown(by: linesBefore)) }
+    mutating func redacted(_ finding: Finding) {
+        // A copy would cost as much as the rest.
+        if linesBefore == 0 { base.redacted(finding) } else { base.redacted(finding.movedDown(by: linesBefore)) }
+    }
 }
 
 /// A stream that threads hand on to each other.
