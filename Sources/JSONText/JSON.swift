@@ -1,5 +1,5 @@
 /// JSON text (RFC 8259), put together from pieces that are JSON themselves.
-package enum JSON {
+public enum JSON {
     /// A string literal. Control characters, quotes and backslashes are escaped, and so are U+2028 and U+2029, which
     /// some readers of JSON in scripts take for line ends.
     package static func string(_ text: String) -> String {

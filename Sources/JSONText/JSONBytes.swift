@@ -43,17 +43,10 @@ extension JSON {
     /// The first place from `index` on that is not printable ASCII, or is a quotation mark or a backslash.
     private static func endOfPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let high: UInt64 = 0x8080_8080_8080_8080
-        /// Has a high bit set for each byte of `word` that is zero, perhaps for one above such a byte too.
-        func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word }
         while index + 8 <= bytes.count {
             let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let quote = zeros(word ^ (ones &* 0x22))
-            let backslash = zeros(word ^ (ones &* 0x5C))
-            let delete = zeros(word ^ (ones &* 0x7F))
-            let control = (word &- (ones &* 0x20)) & ~word
-            let found = (word | quote | backslash | delete | control) & high
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            let found = stops(word) | zeros(word ^ (ones &* 0x7F)) | word & 0x8080_8080_8080_8080
             guard found == 0 else {
                 // Lower bytes than the first one found are right, whatever a borrow did to those above it.
                 return index + found.trailingZeroBitCount / 8
@@ -62,6 +55,19 @@ extension JSON {
         }
         while index < bytes.count, isPlain(bytes[index]) { index += 1 }
         return index
+    }
+
+    /// Has the high bit set for the first byte of `word`, from the least significant, that ends the plain part of a string: a quotation
+    /// mark, a backslash, what is below space. Bits of bytes above that one mean nothing, bits of bytes below are not set.
+    @inlinable public static func stops(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let control = (word &- (ones &* 0x20)) & ~word & 0x8080_8080_8080_8080
+        return zeros(word ^ (ones &* 0x22)) | zeros(word ^ (ones &* 0x5C)) | control
+    }
+
+    /// Has the high bit set for the first byte of `word` that is zero; as `stops`.
+    @inlinable static func zeros(_ word: UInt64) -> UInt64 {
+        (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

@@ -2,43 +2,47 @@
 /// secret inside is copied only by who asks for it.
 ///
 /// Every method takes the same bytes. What is wrong is thrown as the caller's own kind of error, with the offset.
-package struct JSONReader<Failure: JSONFailure> {
+///
+/// Public and inlinable, since only then another module's reader is compiled for its own error; without that, reading a line of a log takes
+/// twice the time.
+public struct JSONReader<Failure: JSONFailure> {
     /// Where the next byte is read.
-    package private(set) var offset = 0
+    @inlinable public var offset: Int { position }
+    @usableFromInline var position = 0
 
-    package init() {}
+    @inlinable public init() {}
 
     /// Whether `byte` is next; consumes it then.
-    package mutating func take(_ byte: UInt8, in bytes: Span<UInt8>) -> Bool {
+    @inlinable public mutating func take(_ byte: UInt8, in bytes: Span<UInt8>) -> Bool {
         skipSpace(bytes)
-        guard offset < bytes.count, bytes[offset] == byte else { return false }
-        offset += 1
+        guard position < bytes.count, bytes[position] == byte else { return false }
+        position += 1
         return true
     }
 
     /// Whether `text` is next, without white space before it; consumes it then.
-    package mutating func takeExactly(_ text: StaticString, in bytes: Span<UInt8>) -> Bool {
+    @inlinable public mutating func takeExactly(_ text: StaticString, in bytes: Span<UInt8>) -> Bool {
         let count = text.utf8CodeUnitCount
         // A static string is constant memory of that length.
-        guard bytes.count - offset >= count, (0..<count).allSatisfy({ bytes[offset + $0] == text.utf8Start[$0] })
+        guard bytes.count - position >= count, (0..<count).allSatisfy({ bytes[position + $0] == text.utf8Start[$0] })
         else { return false }
-        offset += count
+        position += count
         return true
     }
 
-    package mutating func expect(_ byte: UInt8, in bytes: Span<UInt8>) throws(Failure) {
+    @inlinable public mutating func expect(_ byte: UInt8, in bytes: Span<UInt8>) throws(Failure) {
         guard take(byte, in: bytes) else { throw error() }
     }
 
     /// Confirms that nothing but white space is left.
-    package mutating func expectEnd(_ bytes: Span<UInt8>) throws(Failure) {
+    @inlinable public mutating func expectEnd(_ bytes: Span<UInt8>) throws(Failure) {
         skipSpace(bytes)
-        guard offset == bytes.count else { throw error() }
+        guard position == bytes.count else { throw error() }
     }
 
     /// Reads the members of an object: calls `body` with each name, which must consume the value. A name that occurs
     /// twice is refused.
-    package mutating func object(
+    @inlinable public mutating func object(
         _ bytes: Span<UInt8>, _ body: (inout JSONReader, String) throws(Failure) -> Void
     ) throws(Failure) {
         try expect(UInt8(ascii: "{"), in: bytes)
@@ -54,7 +58,7 @@ package struct JSONReader<Failure: JSONFailure> {
     }
 
     /// Reads the elements of an array: calls `body` for each, which must consume it.
-    package mutating func array(
+    @inlinable public mutating func array(
         _ bytes: Span<UInt8>, _ body: (inout JSONReader) throws(Failure) -> Void
     ) throws(Failure) {
         try expect(UInt8(ascii: "["), in: bytes)
@@ -64,45 +68,72 @@ package struct JSONReader<Failure: JSONFailure> {
     }
 
     /// Reads a string without escapes and returns where its contents are.
-    package mutating func plainString(_ bytes: Span<UInt8>) throws(Failure) -> Range<Int> {
+    @inlinable public mutating func plainString(_ bytes: Span<UInt8>) throws(Failure) -> Range<Int> {
         try expect(UInt8(ascii: "\""), in: bytes)
-        let start = offset
+        let start = position
         skipPlain(bytes)
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error() }
-        offset += 1
-        return start..<offset - 1
+        guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw error() }
+        position += 1
+        return start..<position - 1
     }
 
     /// Reads a string. Its bytes must be UTF-8.
-    package mutating func string(_ bytes: Span<UInt8>) throws(Failure) -> String {
-        let start = offset
+    @inlinable public mutating func string(_ bytes: Span<UInt8>) throws(Failure) -> String {
+        try expect(UInt8(ascii: "\""), in: bytes)
+        let start = position
+        skipPlain(bytes)
         // Most strings hold no escape, and need no copy to undo them.
-        if let range = try? plainString(bytes) {
-            let text = bytes.extracting(range).withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) }
-            guard let text else { throw error() }
+        guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+            guard let text = String(validating: try rest(of: bytes, from: start), as: UTF8.self) else { throw error() }
             return text
         }
-        offset = start
-        guard let text = String(validating: try stringBytes(bytes), as: UTF8.self) else { throw error() }
+        position += 1
+        guard let text = Self.text(bytes.extracting(start..<position - 1)) else { throw error() }
         return text
     }
 
+    /// Reads a string as the UTF-8 that it must be.
+    @inlinable public mutating func utf8(_ bytes: Span<UInt8>) throws(Failure) -> [UInt8] {
+        let result = try stringBytes(bytes)
+        guard Self.isASCII(result.span) || (try? UTF8Span(validating: result.span)) != nil else { throw error() }
+        return result
+    }
+
+    /// The text, when it is UTF-8.
+    @inlinable static func text(_ bytes: Span<UInt8>) -> String? {
+        guard isASCII(bytes) else {
+            return bytes.withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) }
+        }
+        return bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+
+    @inlinable static func isASCII(_ bytes: Span<UInt8>) -> Bool {
+        var all: UInt8 = 0
+        for index in bytes.indices { all |= bytes[index] }
+        return all < 0x80
+    }
+
     /// Reads a string and returns its bytes with the escapes undone; the others are as they stand, UTF-8 or not.
-    package mutating func stringBytes(_ bytes: Span<UInt8>) throws(Failure) -> [UInt8] {
+    @inlinable public mutating func stringBytes(_ bytes: Span<UInt8>) throws(Failure) -> [UInt8] {
         try expect(UInt8(ascii: "\""), in: bytes)
+        return try rest(of: bytes, from: position)
+    }
+
+    /// The bytes of a string that begins at `start`, of which everything up to `position` is plain.
+    @inlinable mutating func rest(of bytes: Span<UInt8>, from start: Int) throws(Failure) -> [UInt8] {
         var result: [UInt8] = []
+        var start = start
         while true {
-            let start = offset
             skipPlain(bytes)
-            if offset > start {
-                bytes.extracting(start..<offset).withUnsafeBufferPointer { result.append(contentsOf: $0) }
+            if position > start {
+                bytes.extracting(start..<position).withUnsafeBufferPointer { result.append(contentsOf: $0) }
             }
-            guard offset < bytes.count, bytes[offset] >= 0x20 else { throw error() }
-            offset += 1
-            if bytes[offset - 1] == UInt8(ascii: "\"") { return result }
-            guard offset < bytes.count else { throw error() }
-            let escape = bytes[offset]
-            offset += 1
+            guard position < bytes.count, bytes[position] >= 0x20 else { throw error() }
+            position += 1
+            if bytes[position - 1] == UInt8(ascii: "\"") { return result }
+            guard position < bytes.count else { throw error() }
+            let escape = bytes[position]
+            position += 1
             switch escape {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): result.append(escape)
             case UInt8(ascii: "b"): result.append(8)
@@ -113,34 +144,37 @@ package struct JSONReader<Failure: JSONFailure> {
             case UInt8(ascii: "u"): result += try unicodeEscape(bytes)
             default: throw error()
             }
+            start = position
         }
     }
 
     /// Reads an integer without fraction or exponent.
-    package mutating func integer(_ bytes: Span<UInt8>) throws(Failure) -> Int {
+    @inlinable public mutating func integer(_ bytes: Span<UInt8>) throws(Failure) -> Int {
         skipSpace(bytes)
-        let start = offset
-        if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
-        let digits = offset
+        let start = position
+        if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
+        let digits = position
         var value = 0
-        while offset < bytes.count, Self.isDigit(bytes[offset]) {
+        while position < bytes.count, Self.isDigit(bytes[position]) {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overflow2) = product.addingReportingOverflow(Int(bytes[offset] - UInt8(ascii: "0")))
+            let (sum, overflow2) = product.addingReportingOverflow(Int(bytes[position] - UInt8(ascii: "0")))
             guard !overflow, !overflow2 else { throw error() }
             value = sum
-            offset += 1
+            position += 1
         }
-        guard offset > digits, offset - digits == 1 || bytes[digits] != UInt8(ascii: "0") else { throw error() }
+        guard position > digits, position - digits == 1 || bytes[digits] != UInt8(ascii: "0") else { throw error() }
         return digits > start ? -value : value
     }
 
     /// Reads any value, at most `JSONValue.maximumDepth` deep.
-    package mutating func value(_ bytes: Span<UInt8>) throws(Failure) -> JSONValue { try value(bytes, depth: 0) }
+    @inlinable public mutating func value(_ bytes: Span<UInt8>) throws(Failure) -> JSONValue {
+        try value(bytes, depth: 0)
+    }
 
-    private mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(Failure) -> JSONValue {
+    @inlinable mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(Failure) -> JSONValue {
         skipSpace(bytes)
-        guard offset < bytes.count, depth <= JSONValue.maximumDepth else { throw error() }
-        switch bytes[offset] {
+        guard position < bytes.count, depth <= JSONValue.maximumDepth else { throw error() }
+        switch bytes[position] {
         case UInt8(ascii: "{"):
             var members: [(name: String, value: JSONValue)] = []
             try object(bytes) { (reader, name) throws(Failure) in
@@ -161,7 +195,7 @@ package struct JSONReader<Failure: JSONFailure> {
         }
     }
 
-    private mutating func word(
+    @inlinable mutating func word(
         _ word: StaticString, _ value: JSONValue, _ bytes: Span<UInt8>
     ) throws(Failure) -> JSONValue {
         guard takeExactly(word, in: bytes) else { throw error() }
@@ -169,36 +203,37 @@ package struct JSONReader<Failure: JSONFailure> {
     }
 
     /// Reads a number and returns it as it is written.
-    private mutating func number(_ bytes: Span<UInt8>) throws(Failure) -> String {
-        let start = offset
-        if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
-        let whole = offset
+    @inlinable mutating func number(_ bytes: Span<UInt8>) throws(Failure) -> String {
+        let start = position
+        if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
+        let whole = position
         skipDigits(bytes)
-        guard offset > whole, offset - whole == 1 || bytes[whole] != UInt8(ascii: "0") else { throw error() }
-        if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
-            offset += 1
-            let fraction = offset
+        guard position > whole, position - whole == 1 || bytes[whole] != UInt8(ascii: "0") else { throw error() }
+        if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+            position += 1
+            let fraction = position
             skipDigits(bytes)
-            guard offset > fraction else { throw error() }
+            guard position > fraction else { throw error() }
         }
-        if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
-            offset += 1
-            if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
-                offset += 1
+        if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
+            position += 1
+            if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
+                position += 1
             }
-            let exponent = offset
+            let exponent = position
             skipDigits(bytes)
-            guard offset > exponent else { throw error() }
+            guard position > exponent else { throw error() }
         }
-        return String(decoding: (start..<offset).map { bytes[$0] }, as: UTF8.self)
+        return String(decoding: (start..<position).map { bytes[$0] }, as: UTF8.self)
     }
 
-    private mutating func unicodeEscape(_ bytes: Span<UInt8>) throws(Failure) -> [UInt8] {
+    @inlinable mutating func unicodeEscape(_ bytes: Span<UInt8>) throws(Failure) -> [UInt8] {
         var scalar = try fourDigits(bytes)
         if (0xD800..<0xDC00).contains(scalar) {
-            guard offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
+            guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+                bytes[position + 1] == UInt8(ascii: "u")
             else { throw error() }
-            offset += 2
+            position += 2
             let low = try fourDigits(bytes)
             guard (0xDC00..<0xE000).contains(low) else { throw error() }
             scalar = 0x10000 + (scalar - 0xD800) << 10 + (low - 0xDC00)
@@ -207,57 +242,68 @@ package struct JSONReader<Failure: JSONFailure> {
         return Array(String(Character(unicode)).utf8)
     }
 
-    private mutating func fourDigits(_ bytes: Span<UInt8>) throws(Failure) -> UInt32 {
-        guard offset + 4 <= bytes.count else { throw error() }
+    @inlinable mutating func fourDigits(_ bytes: Span<UInt8>) throws(Failure) -> UInt32 {
+        guard position + 4 <= bytes.count else { throw error() }
         var value: UInt32 = 0
         for _ in 0..<4 {
-            switch bytes[offset] {
+            switch bytes[position] {
             case let digit where Self.isDigit(digit): value = value << 4 | UInt32(digit & 15)
             case let letter where (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(letter | 0x20):
                 value = value << 4 | UInt32(letter & 7 + 9)
             default: throw error()
             }
-            offset += 1
+            position += 1
         }
         return value
     }
 
     /// Passes over what a string holds without escapes.
-    private mutating func skipPlain(_ bytes: Span<UInt8>) {
-        while offset < bytes.count {
-            let byte = bytes[offset]
+    @inlinable mutating func skipPlain(_ bytes: Span<UInt8>) {
+        while bytes.count - position >= 8 {
+            let word = bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+            let stops = JSON.stops(UInt64(littleEndian: word))
+            guard stops == 0 else {
+                position += stops.trailingZeroBitCount / 8
+                return
+            }
+            position += 8
+        }
+        while position < bytes.count {
+            let byte = bytes[position]
             guard byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return }
-            offset += 1
+            position += 1
         }
     }
 
-    private mutating func skipDigits(_ bytes: Span<UInt8>) {
-        while offset < bytes.count, Self.isDigit(bytes[offset]) { offset += 1 }
+    @inlinable mutating func skipDigits(_ bytes: Span<UInt8>) {
+        while position < bytes.count, Self.isDigit(bytes[position]) { position += 1 }
     }
 
-    private mutating func skipSpace(_ bytes: Span<UInt8>) {
-        while offset < bytes.count {
-            switch bytes[offset] {
-            case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+    @inlinable mutating func skipSpace(_ bytes: Span<UInt8>) {
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x09, 0x0A, 0x0D: position += 1
             default: return
             }
         }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+    @inlinable static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-    package func error() -> Failure { Failure(jsonOffset: offset) }
+    @inlinable public func error() -> Failure { Failure(jsonOffset: position) }
 }
 
 /// The names of an object's members that were read. Most objects have few, which are found faster without hashing.
-private struct MemberNames {
-    private var few: [String] = []
-    private var many: Set<String> = []
+@usableFromInline struct MemberNames {
+    @usableFromInline var few: [String] = []
+    @usableFromInline var many: Set<String> = []
 
-    private static let fewest = 8
+    @inlinable static var fewest: Int { 8 }
+
+    @inlinable init() {}
 
     /// Whether it is new.
-    mutating func insert(_ name: String) -> Bool {
+    @inlinable mutating func insert(_ name: String) -> Bool {
         if few.count < Self.fewest {
             guard !few.contains(name) else { return false }
             few.append(name)
@@ -269,7 +315,7 @@ private struct MemberNames {
 }
 
 /// An error that a `JSONReader` can throw.
-package protocol JSONFailure: Error {
+public protocol JSONFailure: Error {
     /// The text is not the JSON that is expected, at byte `offset`.
     init(jsonOffset offset: Int)
 }

@@ -1,5 +1,5 @@
 /// Any JSON value. An object keeps the order of its members, and a number the digits that it was written with.
-package enum JSONValue: Sendable {
+public enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case number(String)
@@ -8,17 +8,17 @@ package enum JSONValue: Sendable {
     case object([(name: String, value: JSONValue)])
 
     /// How deep arrays and objects may nest when they are read.
-    package static let maximumDepth = 16
+    public static let maximumDepth = 16
 
-    package static func integer(_ value: Int) -> JSONValue { .number(String(value)) }
+    public static func integer(_ value: Int) -> JSONValue { .number(String(value)) }
 
     /// An object of those members that have a value.
-    package static func members(_ members: [(String, JSONValue?)]) -> JSONValue {
+    public static func members(_ members: [(String, JSONValue?)]) -> JSONValue {
         .object(members.compactMap { name, value in value.map { (name, $0) } })
     }
 
     /// The value without white space.
-    package var text: String {
+    public var text: String {
         switch self {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
@@ -30,7 +30,7 @@ package enum JSONValue: Sendable {
     }
 
     /// The value with every string that it holds replaced, names of members included.
-    package func mappingStrings(_ change: (String) -> String) -> JSONValue {
+    public func mappingStrings(_ change: (String) -> String) -> JSONValue {
         switch self {
         case .null, .bool, .number: self
         case .string(let text): .string(change(text))
@@ -42,7 +42,7 @@ package enum JSONValue: Sendable {
 
 extension JSONValue: Equatable {
     /// Equal when written the same: members in the same order, numbers with the same digits.
-    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+    public static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true
         case (.bool(let left), .bool(let right)): left == right

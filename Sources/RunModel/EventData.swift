@@ -251,7 +251,7 @@ extension CommandOutput {
         try reader.object(bytes) { (reader, name) throws(EventLineError) in
             switch name {
             case "stream": stream = Stream(rawValue: try reader.string(bytes))
-            case "text" where content == nil: content = Array(try reader.string(bytes).utf8)
+            case "text" where content == nil: content = try reader.utf8(bytes)
             case "b64" where content == nil:
                 content = Base64.decode(bytes.extracting(try reader.plainString(bytes)), .padded)
             default: throw EventLineError(.badField, "data")

@@ -32,11 +32,17 @@ package struct EventLine: Sendable, Equatable {
 
     /// Reads a line without its line feed and checks its hash.
     package init(parsing bytes: Span<UInt8>) throws(EventLineError) {
+        var hasher = ChainHasher()
+        try self.init(parsing: bytes, &hasher)
+    }
+
+    /// The same for one of many lines, which share a hasher.
+    package init(parsing bytes: Span<UInt8>, _ hasher: inout ChainHasher) throws(EventLineError) {
         guard bytes.count < EventLimits.line else { throw EventLineError(.tooLarge, "line") }
         var reader = EnvelopeReader()
         let (event, previous) = try reader.read(bytes)
         let content = bytes.extracting(0..<reader.offset)
-        hash = ChainHash(after: previous, content)
+        hash = hasher.hash(after: previous, content)
         guard reader.takesEnding(hash, bytes) else { throw EventLineError(.wrongHash, "hash") }
         self.event = event
         self.previous = previous
@@ -144,7 +150,7 @@ private struct EnvelopeReader {
     mutating func takesEnding(_ hash: ChainHash, _ bytes: Span<UInt8>) -> Bool {
         let end = bytes.count
         return reader.takeExactly(",\"hash\":\"", in: bytes) && reader.offset + 2 * ChainHash.size + 2 == end
-            && ChainHash(lineEnd: bytes) == hash && bytes[end - 2] == UInt8(ascii: "\"")
+            && hash.isWritten(bytes.extracting(reader.offset..<end - 2)) && bytes[end - 2] == UInt8(ascii: "\"")
             && bytes[end - 1] == UInt8(ascii: "}")
     }
 

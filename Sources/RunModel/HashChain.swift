@@ -11,7 +11,7 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
     /// What the first line of a log continues.
     package static let zero = ChainHash(bytes: [UInt8](repeating: 0, count: size))
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Takes 32 bytes; any other number is nil.
     package init?(_ bytes: [UInt8]) {
@@ -24,13 +24,7 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
 
     /// The same from bytes.
     package init?(digits: Span<UInt8>) {
-        guard digits.count == 2 * Self.size else { return nil }
-        var bytes = [UInt8](repeating: 0, count: Self.size)
-        for index in bytes.indices {
-            guard let high = Hex.lowercaseValue(digits[2 * index]), let low = Hex.lowercaseValue(digits[2 * index + 1])
-            else { return nil }
-            bytes[index] = high << 4 | low
-        }
+        guard digits.count == 2 * Self.size, let bytes = Hex.decodeLowercase(digits) else { return nil }
         self.bytes = bytes
     }
 
@@ -51,26 +45,46 @@ package struct ChainHash: Sendable, Hashable, CustomStringConvertible {
 
     /// The digest of some bytes.
     package init(of content: Span<UInt8>) {
-        self.init(bytes: Self.digesting { try Digest.sha256(content) })
+        do { self.init(bytes: try Digest.sha256(content)) } catch { Self.fail(error) }
     }
 
     /// The hash of a line: SHA-256 of the hash before and the line's bytes before `,"hash":`
     /// (docs/formats/iterations-log.md, "The chain").
     package init(after previous: ChainHash, _ content: Span<UInt8>) {
-        self.init(
-            bytes: Self.digesting {
-                var digest = try Digest(.sha256)
-                try digest.update(previous.bytes.span)
-                try digest.update(content)
-                return try digest.finish()
-            })
+        var hasher = ChainHasher()
+        self = hasher.hash(after: previous, content)
+    }
+
+    /// Whether these digits, in small letters, are this hash.
+    func isWritten(_ digits: Span<UInt8>) -> Bool {
+        guard digits.count == 2 * Self.size else { return false }
+        return bytes.indices.allSatisfy {
+            digits[2 * $0] == Hex.digit(bytes[$0] >> 4) && digits[2 * $0 + 1] == Hex.digit(bytes[$0] & 15)
+        }
     }
 
     package var description: String { Hex.encode(bytes.span) }
 
     /// Digests fail only when memory does, or the library is not what was linked: there is nothing to go on with.
-    private static func digesting(_ body: () throws -> [UInt8]) -> [UInt8] {
-        do { return try body() } catch { fatalError("SHA-256 failed: \(error)") }
+    fileprivate static func fail(_ error: any Error) -> Never { fatalError("SHA-256 failed: \(error)") }
+}
+
+/// Computes the hashes of many lines, one after another: to prepare OpenSSL's context costs as much as to hash a short line.
+package struct ChainHasher: ~Copyable {
+    private var digest: Digest
+
+    package init() {
+        do { digest = try Digest(.sha256) } catch { ChainHash.fail(error) }
+    }
+
+    /// The hash of a line: SHA-256 of the hash before and the line's bytes before `,"hash":`
+    /// (docs/formats/iterations-log.md, "The chain").
+    package mutating func hash(after previous: ChainHash, _ content: Span<UInt8>) -> ChainHash {
+        do {
+            try digest.update(previous.bytes.span)
+            try digest.update(content)
+            return ChainHash(bytes: try digest.finish())
+        } catch { ChainHash.fail(error) }
     }
 }
 

@@ -1,4 +1,4 @@
-internal import JSONText
+public import JSONText
 public import OpenSSLEngine
 
 /// A failure to seal, open, parse or store, without any secret content.
@@ -55,5 +55,5 @@ public struct SealingError: Error, Sendable, Equatable, CustomStringConvertible 
 }
 
 extension SealingError: JSONFailure {
-    package init(jsonOffset offset: Int) { self.init(.malformed, "JSON, at byte \(offset)") }
+    public init(jsonOffset offset: Int) { self.init(.malformed, "JSON, at byte \(offset)") }
 }

@@ -12,7 +12,7 @@ public enum Hex {
     }
 
     /// The digit of a value below 16.
-    public static func digit(_ value: UInt8) -> UInt8 {
+    @inlinable public static func digit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
     }
 
@@ -44,11 +44,29 @@ public enum Hex {
     }
 
     /// The value of a digit, or nil; capital letters are none.
-    public static func lowercaseValue(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        default: nil
+    @inlinable public static func lowercaseValue(_ digit: UInt8) -> UInt8? {
+        let value = lowercaseValueOrMore(digit)
+        return value < 16 ? value : nil
+    }
+
+    /// The value of a digit, or 255; capital letters are none. Without a branch, so that many can be read and then looked at once.
+    @inlinable static func lowercaseValueOrMore(_ digit: UInt8) -> UInt8 {
+        let (number, letter) = (digit &- UInt8(ascii: "0"), digit &- UInt8(ascii: "a"))
+        return number < 10 ? number : letter < 6 ? letter &+ 10 : 255
+    }
+
+    /// Returns the bytes that digits in small letters stand for, or nil.
+    public static func decodeLowercase(_ digits: Span<UInt8>) -> [UInt8]? {
+        guard digits.count % 2 == 0 else { return nil }
+        var all: UInt8 = 0
+        let result = [UInt8](unsafeUninitializedCapacity: digits.count / 2) { target, count in
+            for index in 0..<digits.count / 2 {
+                let (high, low) = (lowercaseValueOrMore(digits[2 * index]), lowercaseValueOrMore(digits[2 * index + 1]))
+                all |= high | low
+                target[index] = high << 4 | low
+            }
+            count = digits.count / 2
         }
+        return all < 16 ? result : nil
     }
 }

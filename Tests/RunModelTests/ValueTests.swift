@@ -1,3 +1,4 @@
+internal import JSONText
 internal import RunModel
 internal import Testing
 
@@ -52,5 +53,76 @@ internal import Testing
         #expect(ChainHash(String(repeating: "AB", count: 32)) == nil)
         #expect(ChainHash(String(repeating: "ab", count: 31)) == nil)
         #expect(ChainHash([UInt8](repeating: 0, count: 31)) == nil)
+    }
+
+    /// They are read without a branch for each, so each byte is tried in each place.
+    @Test func `a digest is read from small digits alone`() {
+        let good = [UInt8]("0123456789abcdef0123456789abcdeffedcba9876543210fedcba9876543210".utf8)
+        for place in good.indices {
+            for byte in UInt8.min ... .max {
+                var digits = good
+                digits[place] = byte
+                let value = Array("0123456789abcdef".utf8).firstIndex(of: byte)
+                let hash = ChainHash(digits: digits.span)
+                #expect((hash != nil) == (value != nil))
+                guard let hash, let value else { continue }
+                let read = place % 2 == 0 ? hash.bytes[place / 2] >> 4 : hash.bytes[place / 2] & 15
+                #expect(Int(read) == value)
+                #expect(hash.description.utf8.elementsEqual(digits))
+            }
+        }
+    }
+
+    @Test func `a hasher for many lines computes what one for each does`() {
+        var hasher = ChainHasher()
+        var (one, many) = (ChainHash.zero, ChainHash.zero)
+        for count in 0..<300 {
+            let line = [UInt8](repeating: UInt8(count & 255), count: count)
+            one = ChainHash(after: one, line.span)
+            many = hasher.hash(after: many, line.span)
+            #expect(one == many)
+        }
+    }
+
+    /// Eight bytes at once are looked at in a string. So each byte is tried in each place, with one that a borrow would come from before it
+    /// and after it.
+    @Test func `a string ends where it does when its bytes are read one by one`() {
+        for place in 0..<20 {
+            for byte in UInt8.min ... .max {
+                for around in [
+                    UInt8(ascii: " "), UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "]"), 0x7F, 0x80, 0xFF,
+                ] {
+                    var text = [UInt8](repeating: around, count: 30)
+                    text[0] = UInt8(ascii: "\"")
+                    text[place + 1] = byte
+                    text[29] = UInt8(ascii: "\"")
+                    var expected = 1
+                    while text[expected] >= 0x20, text[expected] != UInt8(ascii: "\""),
+                        text[expected] != UInt8(ascii: "\\")
+                    {
+                        expected += 1
+                    }
+                    var reader = JSONReader<Malformed>()
+                    let range = try? reader.plainString(text.span)
+                    guard text[expected] == UInt8(ascii: "\"") else {
+                        #expect(range == nil && reader.offset == expected)
+                        continue
+                    }
+                    #expect(range == 1..<expected && reader.offset == expected + 1)
+                    reader = JSONReader()
+                    #expect((try? reader.string(text.span)) == String(validating: text[1..<expected], as: UTF8.self))
+                    reader = JSONReader()
+                    #expect((try? reader.stringBytes(text.span)) == Array(text[1..<expected]))
+                    reader = JSONReader()
+                    #expect(
+                        (try? reader.utf8(text.span))
+                            == String(validating: text[1..<expected], as: UTF8.self).map { Array($0.utf8) })
+                }
+            }
+        }
+    }
+
+    private struct Malformed: JSONFailure {
+        init(jsonOffset offset: Int) {}
     }
 }

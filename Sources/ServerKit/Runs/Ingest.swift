@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSONText
@@ -91,16 +92,16 @@ struct Batch {
     ///
     /// - Throws: a problem that names the line (from 1) and the member. Never what is in it.
     init(parsing bytes: [UInt8], run: RunID, first: Int?, limit: Int) throws(Problem) {
-        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        if lines.last?.isEmpty ?? false { lines.removeLast() }
+        let lines = Self.lines(bytes)
         guard lines.count <= limit else {
             throw .tooLarge("The batch has more lines than the limit.", limit: limit)
         }
         var events: [IncomingEvent] = []
         events.reserveCapacity(lines.count)
         let run = RunModel.RunID(run.description)
+        var hasher = ChainHasher()
         for (index, content) in lines.enumerated() {
-            let line = try Self.parse(content, number: index + 1)
+            let line = try Self.parse(content, number: index + 1, &hasher)
             try Self.check(line, run: run, first: first, after: events.last, number: index + 1)
             texts.add(line.event)
             events.append(IncomingEvent(line))
@@ -108,12 +109,32 @@ struct Batch {
         self.events = events
     }
 
+    /// The lines without their line feeds. Behind the last line feed is none, if nothing is there.
+    private static func lines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = 0
+        while start < bytes.count {
+            let end = bytes.withUnsafeBytes { buffer -> Int? in
+                // Searches within the buffer, which outlives the call.
+                guard let base = buffer.baseAddress, let found = memchr(base + start, 10, buffer.count - start) else {
+                    return nil
+                }
+                return UnsafeRawPointer(found) - base
+            }
+            lines.append(bytes[start..<(end ?? bytes.count)])
+            start = (end ?? bytes.count) + 1
+        }
+        return lines
+    }
+
     /// - Throws: `unscrubbed-content` for the first secret.
     func requireScrubbed(_ scrubber: ArrivalScrubber) throws(Problem) { try texts.requireScrubbed(scrubber) }
 
-    private static func parse(_ bytes: ArraySlice<UInt8>, number: Int) throws(Problem) -> EventLine {
+    private static func parse(
+        _ bytes: ArraySlice<UInt8>, number: Int, _ hasher: inout ChainHasher
+    ) throws(Problem) -> EventLine {
         do throws(EventLineError) {
-            return try EventLine(parsing: bytes.span)
+            return try EventLine(parsing: bytes.span, &hasher)
         } catch {
             throw .malformedEvent(error, line: number)
         }
