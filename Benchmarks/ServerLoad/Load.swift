@@ -12,6 +12,7 @@ final class Load {
     private var processes: [Process] = []
     private var ports: [Int] = []
     private var sockets: [HTTPSocket] = []
+    private var firstToken = 0
 
     init(directory: URL, tokens: [String], cookies: [String]) {
         self.directory = directory
@@ -63,25 +64,36 @@ final class Load {
         }
         processes = []
         ports = []
-        sockets = []
+        disconnect()
     }
 
-    /// Every run sends its batches over a connection of its own, as fast as it is answered; returns events a second.
-    func ingest(_ logs: [Log], batches: Range<Int>) throws -> Double {
-        if sockets.isEmpty {
-            for (index, (log, token)) in zip(logs, tokens).enumerated() {
-                let socket = try HTTPSocket(port: ports[index % ports.count])
-                let made = try socket.request(
-                    "PUT", "/api/v1/runs/\(log.id)", headers(token), Array(#"{"title":"load"}"#.utf8))
-                precondition(made.status == 201 || made.status == 200, "\(made.status)")
-                sockets.append(socket)
-            }
+    /// Processor time of the servers, in seconds.
+    func busySeconds() -> Double {
+        processes.compactMap { processorTime(of: $0.processIdentifier)?.seconds }.reduce(0, +)
+    }
+
+    /// Opens a connection for each run, and begins it.
+    /// - Parameter firstToken: Whose the first run is; each has a runner of its own.
+    func connect(_ logs: [Log], firstToken: Int = 0) throws {
+        disconnect()
+        self.firstToken = firstToken
+        for (index, log) in logs.enumerated() {
+            let socket = try HTTPSocket(port: ports[index % ports.count])
+            let made = try socket.request(
+                "PUT", "/api/v1/runs/\(log.id)", headers(tokens[firstToken + index]), Array(#"{"title":"load"}"#.utf8))
+            precondition(made.status == 201 || made.status == 200, "\(made.status)")
+            sockets.append(socket)
         }
+    }
+
+    func disconnect() { sockets = [] }
+
+    /// Every run sends its batches over its connection, as fast as it is answered; returns how many events that were.
+    func ingest(_ logs: [Log], batches: Range<Int>) throws -> Int {
         let group = DispatchGroup()
-        let start = ContinuousClock.now
         for (index, log) in logs.enumerated() {
             nonisolated(unsafe) let socket = sockets[index]
-            let token = tokens[index]
+            let token = tokens[firstToken + index]
             group.enter()
             Thread.detachNewThread {
                 for batch in batches {
@@ -101,7 +113,7 @@ final class Load {
             }
         }
         group.wait()
-        return Double(logs.count * batches.count * lines) / (ContinuousClock.now - start).seconds
+        return logs.count * batches.count * lines
     }
 
     /// Watchers hold streams of one run, some of them without ever reading; events come four times a second.
@@ -186,4 +198,15 @@ private func headers(_ token: String, first: Int? = nil) -> [String: String] {
     headers["Content-Type"] = first == nil ? "application/json" : "application/x-ndjson"
     if let first { headers["Pipemason-First-Seq"] = String(first) }
     return headers
+}
+
+/// Processor time of a process with its threads and with the children that it has waited for, in seconds, and its parent; nil when
+/// there is none of that id.
+func processorTime(of process: Int32) -> (process: Int32, parent: Int32, seconds: Double)? {
+    guard let line = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+        let end = line.lastIndex(of: ")")
+    else { return nil }
+    let fields = line[end...].split(separator: " ")
+    let ticks = fields[12...15].reduce(0) { $0 + (Int($1) ?? 0) }
+    return (process, Int32(fields[2]) ?? 0, Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK))))
 }

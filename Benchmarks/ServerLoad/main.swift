@@ -37,9 +37,10 @@ func main() async throws {
     try load.start(CommandLine.arguments[1])
     // Alternately, so that both meet the machine in the same states.
     let third = batches / 3
+    try load.connect(logs)
     for round in 0..<3 {
         raw.append(try insertRaw(directory, logs, round: round, batches: third))
-        served.append(try load.ingest(logs, batches: round * third..<(round + 1) * third))
+        served.append(try rate { try load.ingest(logs, batches: round * third..<(round + 1) * third) })
     }
     let (ceiling, rate) = (median(raw), median(served))
     row("raw SQLite inserts, WAL, FULL, \(lines) a transaction", "\(Int(ceiling)) events/s")
@@ -138,6 +139,13 @@ func row(_ what: String, _ figure: String) {
 
 extension Duration {
     var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+/// Events a second of what stores events and returns how many.
+func rate(_ body: () throws -> Int) rethrows -> Double {
+    let start = ContinuousClock.now
+    let events = try body()
+    return Double(events) / (ContinuousClock.now - start).seconds
 }
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -1,23 +1,30 @@
 public import ServerStore
 
 extension PostgresStore {
-    /// Two round trips: the run as it is, then everything at once in one transaction, on condition that the run is still as it was.
-    /// So no lock is held while the server computes, and none by a server that went away.
+    /// Everything at once in one transaction, on condition that the run is as it was when this server stored its last batch: one
+    /// round trip. If it is not, or there was none, two: the run as it is, then the same. So no lock is held while the server computes, and
+    /// none by a server that went away.
     public func append(
         _ scope: Scope, to run: RunID, _ events: [IncomingEvent], now: Timestamp
     ) async throws -> AppendResult {
         guard case .runner = scope.actor else { throw StoreError(.refused, "events: not a runner") }
-        guard !events.isEmpty else { throw StoreError(.refused, "events: an empty batch") }
+        guard let first = events.first else { throw StoreError(.refused, "events: an empty batch") }
+        let reference = RunReference(organization: scope.organization, run: run)
+        let recent = recentRuns.run(reference, before: first)
         let result = try await pool.run("events") { connection in
+            if let recent, let result = try connection.append(scope, recent, events, now: now) { return result }
             for _ in 0..<Self.attempts {
+                guard let run = try connection.run(scope, run) else { return .noRun }
                 if let result = try connection.append(scope, run, events, now: now) { return result }
             }
             throw StoreError(.unavailable, "events: the run changes all the time")
         }
-        if case .accepted(let after, let added) = result, added > 0 {
-            notices.post(
-                .events(RunReference(organization: scope.organization, run: run), last: after.chain.next - 1))
+        guard case .accepted(let after, let added) = result else {
+            recentRuns.forget(reference)
+            return result
         }
+        recentRuns.remember(after, as: reference)
+        if added > 0 { notices.post(.events(reference, last: after.chain.next - 1)) }
         return result
     }
 
@@ -59,17 +66,20 @@ extension EventBlock {
 }
 
 extension Connection {
-    /// Decides and stores; nil when somebody else was faster, and it has to be decided again.
+    fileprivate func run(_ scope: Scope, _ id: RunID) throws -> Run? {
+        try single("events", .scope(scope), Transaction.runQuery, [scope.organization, id]).first?.run()
+    }
+
+    /// Decides and stores; nil when the run is not as it was any more, and it has to be decided again.
     fileprivate func append(
-        _ scope: Scope, _ id: RunID, _ events: [IncomingEvent], now: Timestamp
+        _ scope: Scope, _ run: Run, _ events: [IncomingEvent], now: Timestamp
     ) throws -> AppendResult? {
-        let place = "events"
-        let row = try single(place, .scope(scope), Transaction.runQuery, [scope.organization, id]).first
-        guard var run = try row?.run(), run.isVisible(to: scope) else { return .noRun }
+        guard run.isVisible(to: scope) else { return .noRun }
+        var run = run
         let before = run.chain
         guard let first = events.first, first.sequence <= before.next else { return .gap(before) }
         let known = events.prefix { $0.sequence < before.next }
-        if let fork = try firstDifference(known, scope, id) { return .fork(at: fork, before) }
+        if let fork = try firstDifference(known, scope, run.id) { return .fork(at: fork, before) }
         let new = events[known.endIndex...]
         guard let next = new.first, let last = new.last else { return .accepted(run, added: 0) }
         guard next.previous == before.hash else { return .fork(at: next.sequence, before) }
@@ -81,7 +91,8 @@ extension Connection {
         run.updated = now
         let blocks = EventBlock.pack(new.map { StoredEvent(sequence: $0.sequence, line: $0.line) })
         guard
-            let stored = try single(place, .scope(scope), Self.appendStatement, run.values(scope, before, blocks)).first
+            let stored = try single("events", .scope(scope), Self.appendStatement, run.values(scope, before, blocks))
+                .first
         else { return nil }
         run.cancelRequested = try stored.optional("cancel_requested")
         guard try stored.value("added", as: Int.self) == blocks.count else {
@@ -107,14 +118,16 @@ extension Connection {
         return try known.firstDifference(to: page.events)
     }
 
-    /// The run moves on only from where it was read, so of two batches for the same place one is stored. Rows come as arrays:
-    /// one statement, planned once, for any number of them.
+    /// The run moves on only from where it was read, so of two batches for the same place one is stored, and only for the runner whose
+    /// it was then: it may have gone since, and another may have made one of the same id. Rows come as arrays: one statement, planned
+    /// once, for any number of them.
     private static let appendStatement = """
         WITH moved AS (
             UPDATE runs SET status = $5, phase = $6, iteration = $7, exit_code = $8, ended = $9, input_tokens = $10,
                 output_tokens = $11, costs = $12, redactions = $13, next_seq = $14, head = $15, updated = $16,
                 event_bytes = $17
-            WHERE org_id = $1 AND run_id = $2 AND next_seq = $3 AND head = $4 RETURNING cancel_requested
+            WHERE org_id = $1 AND run_id = $2 AND next_seq = $3 AND head = $4 AND token_id = $21
+            RETURNING cancel_requested
         ), added AS (
             INSERT INTO event_blocks (org_id, run_id, first_seq, last_seq, content)
             SELECT $1, $2, new.first_seq, new.last_seq, new.content
@@ -134,7 +147,7 @@ extension Run {
             summary.phase.map { Bytes(Array($0.utf8)) }, summary.iteration, summary.exitCode, summary.ended,
             summary.inputTokens, summary.outputTokens, Costs.text(summary.costs), summary.redactions, chain.next,
             Bytes(chain.hash), updated, eventBytes, Integers(blocks.map(\.first)), Integers(blocks.map(\.last)),
-            ByteArrays(blocks.map(\.content)),
+            ByteArrays(blocks.map(\.content)), runner,
         ]
     }
 }

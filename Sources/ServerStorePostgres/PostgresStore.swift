@@ -9,6 +9,7 @@ public import ServerStore
 public final class PostgresStore: ControlPlaneStore {
     let pool: ConnectionPool
     let notices: NoticeBoard
+    let recentRuns = RecentRuns()
     private let address: PostgresAddress
 
     public var keys: any KeyRingStore { PostgresKeys(store: self) }
