@@ -111,7 +111,7 @@ extension Scanner {
     private func follow(_ pass: inout Pass, _ block: KeyBlock, redactedFrom start: Int, from index: Int, rule: Int) {
         var block = block
         let outcome = advance(&block, &pass, from: index, spanStart: start, rule: rule)
-        if outcome.solidEnd > pass.blockEnd { (pass.blockStart, pass.blockEnd) = (start, outcome.solidEnd) }
+        pass.addBlock(start..<max(start, outcome.solidEnd))
         if outcome.isOpen {
             pass.openKey(outcome, block, rule: rule, start: start)
             pass.holdFrom(outcome.end)

@@ -43,6 +43,8 @@ struct Pass {
     /// The last key block, or rest of an over-long secret; candidates in it are part of it.
     var blockStart = 0
     var blockEnd = 0
+    /// The one before, within this pass: a run that begins in it may be reported behind the beginning of the next.
+    private(set) var earlierBlock = 0..<0
     /// A construct that is still open at the end of the text, where its redaction began and how far it reaches. What comes
     /// first counts, unless another reaches farther: what begins in an open construct belongs to it.
     private(set) var open: Opening?
@@ -73,7 +75,23 @@ struct Pass {
 
     /// Whether the candidate at `index` lies in a key block.
     @inline(__always)
-    func isInBlock(_ index: Int) -> Bool { index < blockEnd && index >= blockStart }
+    func isInBlock(_ index: Int) -> Bool {
+        index < blockEnd && index >= blockStart || index < earlierBlock.upperBound && index >= earlierBlock.lowerBound
+    }
+
+    /// The end of the key block that `index` lies in, or `index`; not beyond `end`.
+    @inline(__always)
+    func afterBlock(_ index: Int, upTo end: Int) -> Int {
+        guard isInBlock(index) else { return index }
+        return min(index < earlierBlock.upperBound ? earlierBlock.upperBound : blockEnd, end)
+    }
+
+    /// Takes note of a key block that ends behind the last one.
+    mutating func addBlock(_ range: Range<Int>) {
+        guard range.upperBound > blockEnd else { return }
+        if range.lowerBound > blockStart, blockStart < blockEnd { earlierBlock = blockStart..<blockEnd }
+        (blockStart, blockEnd) = (range.lowerBound, range.upperBound)
+    }
 
     /// Where the pieces begin of the over-long stretches around `index`: what stands before the rest of an over-long value, or
     /// goes on into it, is looked at as if the value were none.

@@ -187,7 +187,7 @@ final class Scanner {
         let text = pass.text
         var start = start
         if end <= pass.lower, end < text.count { return }
-        if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
+        start = pass.afterBlock(start, upTo: end)
 
         var piece = start
         let followsPlaceholder = pass.runFollowsPlaceholder(start)

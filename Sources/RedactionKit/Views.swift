@@ -114,7 +114,7 @@ extension Scanner {
         pass.wordEnd = end
         if end <= pass.lower, end < text.count { return }
         var start = wordStart(text, before: index, floor: pass.pieces(around: index).word)
-        if pass.isInBlock(start) { start = min(pass.blockEnd, end) }
+        start = pass.afterBlock(start, upTo: end)
         let isFinal = pass.isComplete(at: end)
         let word = Text(base: text.base, count: end)
         var follows = start == pass.givenPieces.word && pass.givenPieces.wordFollowsPlaceholder
@@ -245,7 +245,7 @@ extension Scanner {
         let text = pass.text
         // A maximal stretch in which NUL and a printable byte alternate.
         var start = wideStart(text, before: index, floor: pass.pieces(around: index).wide)
-        if pass.isInBlock(start) { start = min(pass.blockEnd, index) }
+        start = pass.afterBlock(start, upTo: index)
         var end = index + 1
         while end < text.count, alternates(text, end - 1, end) { end += 1 }
         pass.wideEnd = end
