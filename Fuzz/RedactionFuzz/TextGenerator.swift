@@ -31,6 +31,12 @@ package enum TextGenerator {
         "AccountKey=",
         "d3VuZGVyYmFyIGlzIGEgd29yZA", "68656c6c6f20776f726c64212121", "4111 1111 1111 1111", "+1 202-555-0147",
         "2001:db8::", "DE44",
+        "curl -s -u bob:", "tool -u bob -p ", "htpasswd -b f bob ", "smbclient -U bob%", "net user bob ",
+        "sqlplus bob/",
+        " -p", " --user=", "login('bob', '", "connect(\"h\", 22, \"bob\", \"", "bob:pw" + "12@tcp(", "bindpw=",
+        "pw: ",
+        "INSERT " + "INTO t (a, password) VALUES (1, '", "), (2, '", "IDENTIFIED WITH x BY ", "password: &str = \"",
+        "Dim password As String = ", "password[] = ", "**password**: `", "<Password a=\"b\">", "<password><![CDATA[",
         "zq81-known-x9", "first of\nthe lines here", "caffee\"quoted\\value",
     ]
     private static let punctuation = [
@@ -201,7 +207,8 @@ package enum TextGenerator {
         var result = Array(
             random.pick([
                 "password=", "api_key: \"", "Authorization: Bearer ", "Cookie: a=", "curl -u x:", "https://u:",
-                "\"d\":\"", "IDENTIFIED" + " BY '", "mysql -p", "token='",
+                "\"d\":\"", "IDENTIFIED" + " BY '", "mysql -p", "token='", "tool -u bob -p ",
+                "login('bob', '", "INSERT INTO t (password) VALUES ('", "net user bob ", "mysql -u bob; x:",
             ]).utf8)
         for _ in 0..<(1 + random.below(4)) {
             result += random.bytes(

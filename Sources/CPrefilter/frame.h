@@ -396,10 +396,11 @@ PM_INLINE void look_at_runs(const kernel_state *state, frame *f, size_t position
     }
 }
 
-/// Whether `set`, `changed` or `or` may begin here: words that stand between a name and its value.
+/// Whether `set`, `changed`, `or`, `as`, `const` or `unsigned` may begin here, words that stand between a name and its value; or one digit.
 PM_INLINE int is_verb(const uint8_t *text) {
     uint8_t a = pm_lower(text[0]), b = pm_lower(text[1]), c = pm_lower(text[2]);
-    return (a == 's' && b == 'e' && c == 't') || (a == 'c' && b == 'h' && c == 'a') || (a == 'o' && b == 'r' && c == ' ');
+    return (a == 's' && b == 'e' && c == 't') || (a == 'c' && b == 'h' && c == 'a') || (a == 'o' && b == 'r' && c == ' ') || (a == 'a' && b == 's' && c == ' ') ||
+           (a == 'c' && b == 'o' && c == 'n') || (a == 'u' && b == 'n' && c == 's') || a == '&' || ((uint8_t)(a - '0') < 10 && (b == ' ' || b == '\t'));
 }
 
 /// What `may_assign` says.
@@ -433,8 +434,8 @@ PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, p
     uint64_t name = shape(state, text - BLOCK).name;
     const uint8_t *start = text - (~name ? (unsigned)__builtin_clzll(~name) : BLOCK);
     may |= kinds & PM_MAY_ASSIGN_AFTER_BLANK;
-    // The value of an option, or of a netrc file.
-    if (!may && !(*start == '-' || *start == '.' || start[-1] == '\\' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
+    // The value of an option, of a netrc file, or of an element with attributes.
+    if (!may && !(*start == '-' || *start == '.' || start[-1] == '\\' || start[-1] == '<' || start[-1] == ':' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
         return NO_NAME;
     // A backslash closes a name only before a quote or another one.
     for (unsigned i = end; i < closed; i++) {

@@ -181,6 +181,8 @@ static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, 
             while (j < to && is(text[j], PM_IS_BLANK)) j++;
             return j >= to || text[j] == '=';
         }
+        // A type with a parameter, as `Option<String>`.
+        if (c == '<' && k > 1) return 1;
         if (c <= ' ' || c == ',' || c == ';' || c == '<' || c == '>' || c == '|') return 0;
     }
     return 1;
@@ -200,6 +202,9 @@ static int word_may_be_value(const uint8_t *text, size_t i, size_t limit, size_t
     if (i == limit) return 1;
     if (sees_digit && sees_letter && i - start >= LOOSE) return 1;
     if (has_folded(text, start, to, "set ") || has_folded(text, start, to, "changed ")) return 1;
+    // `As String =`, `unsigned char =`: the value is behind the type; `7 x`: behind the number.
+    if (has_folded(text, start, to, "as ") || has_folded(text, start, to, "const ") || has_folded(text, start, to, "unsigned ")) return 1;
+    if (text[start] == '&' || (sees_digit && i == start + 1)) return 1;
     while (i < limit && is(text[i], PM_IS_BLANK)) i++;
     return i >= to || text[i] == '=';
 }
@@ -280,7 +285,9 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
         return minimum && value_begins(text, j, limit, to, minimum);
     }
     case 0xef: found = i + 1 >= to || text[i + 1] == 0xbc; break;
-    case '-': found = i + 1 >= to || text[i + 1] == '>'; break;
+    case '-': found = i + 1 >= to || text[i + 1] == '>' || (has_blank && (text[i + 1] == '-' || pm_lower(text[i + 1]) == 's')); break;
+    case '[': found = !is_closed && !has_blank; break;
+    case '*': found = i + 1 >= to || text[i + 1] == '*'; break;
     case '<': found = i + 1 >= to || text[i + 1] == '-' || text[i + 1] == '/'; break;
     case '>': found = start > 0 && (text[start - 1] == '<' || is_closed); break;
     case '{': found = is_closed; break;
@@ -304,6 +311,8 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
         default: found = 0; break;
         }
         if (!found) found = word_may_be_value(text, i, limit, to);
+        // An element with attributes.
+        if (!found) found = start > 0 && (text[start - 1] == '<' || text[start - 1] == ':');
         // The value of an option, or of a netrc file.
         if (!found) found = text[start] == '-' || (has_folded(text, start, to, "passw") && login_stands_before(text, start));
         break;
@@ -357,11 +366,11 @@ static int bearer(const uint8_t *text, size_t at, size_t to) {
     return is(text[at + 6], PM_IS_BLANK) || text[at + 6] == ':';
 }
 
-/// `userOption` and `passwordOption` (Detectors/Headers.swift): a command's name, and a blank after it.
+/// `passwordArgument` (Detectors/Commands.swift): a command's name, and a blank after it.
 static int command(const uint8_t *text, size_t at, size_t to) {
     if (at > 0 && (is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_')) return 0;
     size_t i = at;
-    while (i < to && (is(text[i], PM_IS_LETTER) || text[i] == '-')) i++;
+    while (i < to && (is(text[i], PM_IS_LETTER) || text[i] == '-' || text[i] == '_')) i++;
     return i == to || is(text[i], PM_IS_BLANK);
 }
 
@@ -403,6 +412,11 @@ uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t 
         case PM_SCREEN_AUTHORIZATION: found = at + 13 > to || has_folded(text, at, to, "authorization"); break;
         case PM_SCREEN_BEARER: found = bearer(text, at, to); break;
         case PM_SCREEN_COOKIE: found = at == 0 || !(is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_'); break;
+        case PM_SCREEN_OPTION: {
+            size_t value;
+            found = at + 3 >= to || pm_password_option(text, at, to, at > PM_COMMAND_REACH ? at - PM_COMMAND_REACH : 0, &value) != 0;
+            break;
+        }
         case PM_SCREEN_COMMAND: found = command(text, at, to); break;
         case PM_SCREEN_MANIFEST: found = manifest(text, at, to); break;
         case PM_SCREEN_INNER: found = inner(text, from, at, fragment); break;

@@ -16,8 +16,11 @@ final class CompiledRules: Sendable {
         case authorization
         case cookie
         case bearer
-        case userOption
-        case passwordOption
+        case option
+        case argument
+        case call
+        case insert
+        case driver
         case identifiedBy
         case manifest
         case jwk
@@ -34,10 +37,11 @@ final class CompiledRules: Sendable {
             case .authorization: PM_SCREEN_AUTHORIZATION
             case .bearer: PM_SCREEN_BEARER
             case .cookie: PM_SCREEN_COOKIE
-            case .userOption, .passwordOption: PM_SCREEN_COMMAND
+            case .option: PM_SCREEN_OPTION
+            case .argument: PM_SCREEN_COMMAND
             case .manifest: PM_SCREEN_MANIFEST
             case .inner: PM_SCREEN_INNER
-            case .keyLines, .identifiedBy, .jwk, .pattern: PM_SCREEN_NONE
+            case .keyLines, .identifiedBy, .call, .insert, .driver, .jwk, .pattern: PM_SCREEN_NONE
             }
         }
     }
@@ -57,7 +61,13 @@ final class CompiledRules: Sendable {
         let rule: Int
         /// Where in the word the fragment stands.
         let offset: Int
+        /// What stands behind a word whose fragment is a short word and one of `shortWordEnds`.
+        var follower: UInt8?
     }
+
+    /// What may stand behind a word of two letters, which is too short for a fragment: `pw=`. Words that end in one are found from it
+    /// too: `bindpw`.
+    private static let shortWordEnds = ["=", ":", "\"", "'", " ", ">"]
 
     /// What the assignment detector asks about a word that it has found: plain values, since a `Rule` is costly to copy.
     struct WordTraits: Sendable {
@@ -219,15 +229,25 @@ final class CompiledRules: Sendable {
 
         // Fragments. A literal that begins with another one shares its fragment.
         var wanted: [(literal: String, family: Family)] = []
+        let short = words.map(\.bytes).filter { $0.count == 2 }
         if !words.isEmpty {
             let stems = ["pass", "pwd", "secret", "token", "key", "cred", "auth"]
             for stem in stems { wanted.append((stem, .assignment)) }
             let stemBytes = stems.map { Array($0.utf8) }
-            for word in words where !stemBytes.contains(where: { Self.places(of: $0, in: word.bytes).first != nil }) {
+            for word in words where word.bytes.count == 2 {
+                for end in Self.shortWordEnds { wanted.append((word.text + end, .assignment)) }
+            }
+            for word in words
+            where !stemBytes.contains(where: { Self.places(of: $0, in: word.bytes).first != nil })
+                && !short.contains(where: { word.bytes.suffix(2) == $0[...] })
+            {
                 wanted.append((word.text, .assignment))
             }
         }
-        if url != nil { wanted.append(("://", .url)) }
+        if url != nil {
+            wanted.append(("://", .url))
+            wanted.append(("@tcp(", .driver))
+        }
         if privateKey != nil {
             wanted.append(("begin ", .keyBlock))
             wanted.append(("private-lines:", .keyLines))
@@ -235,16 +255,14 @@ final class CompiledRules: Sendable {
         if header != nil {
             wanted.append(("authorization", .authorization))
             wanted.append(("bearer", .bearer))
-            wanted.append(("curl", .userOption))
-            wanted.append(("wget", .userOption))
-            for command in [
-                "sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd",
-                "mongo",
-            ] {
-                wanted.append((command, .passwordOption))
-            }
+            for option in Scanner.passwordOptions { wanted.append((option, .option)) }
+            for command in Scanner.passwordCommands { wanted.append((command, .argument)) }
         }
-        if password != nil { wanted.append(("identified by", .identifiedBy)) }
+        if password != nil {
+            wanted.append(("identified ", .identifiedBy))
+            wanted.append(("insert into", .insert))
+            for call in Scanner.callEnds { wanted.append((call, .call)) }
+        }
         if cookie != nil { wanted.append(("cookie", .cookie)) }
         if manifest != nil {
             wanted.append(("data:", .manifest))
@@ -307,6 +325,13 @@ final class CompiledRules: Sendable {
             for word in words {
                 for offset in Self.places(of: literal, in: word.bytes) {
                     found.append(Word(bytes: word.bytes, rule: word.rule, offset: offset))
+                }
+                if literal.count == 3, short.contains(where: { literal.starts(with: $0) }),
+                    word.bytes.suffix(2) == literal.prefix(2)
+                {
+                    found.append(
+                        Word(
+                            bytes: word.bytes, rule: word.rule, offset: word.bytes.count - 2, follower: literal[2]))
                 }
             }
             return found.sorted { $0.bytes.count > $1.bytes.count }

@@ -101,6 +101,42 @@ struct RecallTests {
         "curl -u user:{T} https://h.example",
         "postgres://app:{T}@db:5432/app", "redis://:{T}@h:6379/0", "https:\\/\\/u:{T}@h.example\\/x",
         "<td>Password</td><td>{T}</td>",
+        // Types between a name and its value.
+        "const PASSWORD: &str = \"{T}\";", "let password: &'static str = \"{T}\";",
+        "let password: Option<String> = \"{T}\"",
+        "char password[] = \"{T}\";", "char db_password[33] = \"{T}\";", "Dim password As String = \"{T}\"",
+        "- **password**: `{T}`", "**Password** = {T}", ":db-password \"{T}\"", "[password]=\"{T}\"",
+        // Names of two letters.
+        "pw={T}", "bind_pw: {T}", "'pw' => '{T}'", "RootPw=\"{T}\"", "bindpw {T}", "<pw>{T}</pw>", "userpw = {T}",
+        // Elements with attributes, and nested ones.
+        "<wsse:Password Type=\"http://h.example/soap#PasswordText\">{T}</wsse:Password>",
+        "<password><![CDATA[{T}]]></password>",
+        "<AdminPassword><Value>{T}</Value></AdminPassword>",
+        // SQL.
+        "CREATE LOGIN x WITH PASSWORD = N'{T}'", "ALTER USER x IDENTIFIED WITH caching_sha2_password BY '{T}';",
+        "CREATE USER x IDENTIFIED BY {T};",
+        // Directives and options.
+        "masterauth {T}", "password 7 {T}", "rootpw --plaintext {T}",
+        "ConvertTo-SecureString -String '{T}' -AsPlainText",
+        "openssl rsa -in k -passin pass:{T}", "wmic /node:h /password:{T} os",
+        "mysqldump -h h -p'{T}' d", "/usr/bin/mariadb -uroot -p{T}", "docker login -u bot -p {T} h",
+        "podman login -p {T} h", "mongo -u a -p {T} --eval x", "az login --service-principal -u x -p {T} --tenant t",
+        "oc login https://h:6443 -u admin -p {T}", "sqlcmd -S h -U sa -P {T}", "unzip -P {T} a.zip", "7z x a.7z -p{T}",
+        "redis-cli -h h -a {T} ping", "ldapsearch -D cn=x -w {T} -b dc=x", "htpasswd -bc f bob {T}",
+        "snmpget -v3 -A {T} h",
+        "plink -ssh -pw {T} root@h", "xfreerdp /u:bob /p:{T} /v:h", "hydra -l bob -p {T} ssh://h",
+        "tool -u bob -p {T} run", "wget --user bob --password {T} http://h/",
+        "curl -k -X POST --user 'bob:{T}' http://h/",
+        "curl -sS \\\n  -u bob:{T} \\\n  http://h/", "http -a bob:{T} GET h/x", "lftp -u bob,{T} sftp://h",
+        "smbclient //h/s -U bob%{T}", "net user bob {T} /add", "net use Z: \\\\h\\s {T} /user:bob",
+        "net use \\\\h\\s /user:bob {T}", "sqlplus -s scott/{T}@orcl", "rabbitmqctl add_user bob {T}",
+        // Arguments and lists.
+        "smtp.login('bob', '{T}')", "pymysql.connect('h', 'root', '{T}', 'db')",
+        "ssh.connect(\"h\", 22, \"root\", \"{T}\")",
+        "DriverManager.getConnection(url, \"root\", \"{T}\")", "new PDO('mysql:host=h', 'root', '{T}');",
+        "sql.Open(\"mysql\", \"root:{T}@tcp(127.0.0.1:3306)/app\")",
+        "INSERT INTO users (id, name, password) VALUES (1, 'bob', '{T}');",
+        "INSERT INTO `users` (`passwd`, `mail`)\nVALUES\n  ('{T}', NULL),\n  ('other1', NULL);",
     ]
 
     @Test(arguments: passwords)

@@ -77,6 +77,9 @@ enum pm_screen {
     PM_SCREEN_AUTHORIZATION,
     PM_SCREEN_BEARER,
     PM_SCREEN_COOKIE,
+    /// ` -p` and other options of commands.
+    PM_SCREEN_OPTION,
+    /// Commands and clauses: a word, and a blank behind it.
     PM_SCREEN_COMMAND,
     PM_SCREEN_MANIFEST,
     /// Of places that overlap, the first counts: what looks at it looks at the whole run.
@@ -192,6 +195,46 @@ size_t pm_find_hex_text(const uint8_t *text, size_t from, size_t end, size_t *st
 
 /// Whether a command that takes `user@host` begins a word in `text[start, end)`: `ssh `, `rsync ` …
 int pm_has_remote_command(const uint8_t *text, size_t count, size_t start, size_t end);
+
+/// Which options of a command take a password, as bits.
+enum pm_option {
+    /// `-p x`, `-P x`
+    PM_OPTION_P = 1,
+    /// `-px`
+    PM_OPTION_ATTACHED = 2,
+    /// `-a x`, `-A x`
+    PM_OPTION_A = 4,
+    /// `-w x`
+    PM_OPTION_W = 8,
+    /// `-X x`
+    PM_OPTION_X = 16,
+    /// `-pw x`
+    PM_OPTION_PW = 32,
+    /// `/p:x`
+    PM_OPTION_SLASH = 64,
+    /// `-b file user x`
+    PM_OPTION_B = 128,
+    /// `-u user:x`, with a colon, a comma or a percent sign
+    PM_OPTION_USER = 256,
+    /// `-a user:x`
+    PM_OPTION_A_USER = 512,
+    /// `-p x` if the command logs in.
+    PM_OPTION_LOGIN = 1024,
+    /// No command: a user has been named, `-u user`.
+    PM_OPTION_NAMED = 2048,
+};
+
+/// Longest user before the colon of `-u user:x`, in bytes.
+#define PM_COMMAND_USER 256
+/// Bytes before an option in which its command may stand.
+#define PM_COMMAND_REACH 512
+
+/// What commands in `text[floor, at)` have options that take a password: those in the line of `at`, behind the last ` |` or ` &`.
+uint32_t pm_command_options(const uint8_t *text, size_t floor, size_t at);
+
+/// What the option at `at`, the blank before it, is to the commands in `text[floor, at)`, if a value follows it in `text[0, to)` that
+/// is no path, no port and no option; else 0. Sets `*value` to where the value begins.
+uint32_t pm_password_option(const uint8_t *text, size_t at, size_t to, size_t floor, size_t *value);
 
 /// A value in token text, and what names its provider.
 typedef struct pm_provider_match {

@@ -50,6 +50,9 @@ extension Scanner {
             pass.longValueEnd = end
         }
         var range = value.start..<end
+        if value.isElement, text.has("]]>", at: end - 3), end - 3 >= range.lowerBound {
+            range = range.lowerBound..<(end - 3)
+        }
         // A full stop at the end of a sentence.
         if value.quote == 0 {
             while !range.isEmpty, text[range.upperBound - 1].isOne(of: ".:") {
@@ -74,7 +77,8 @@ extension Scanner {
     /// Most blanks that are passed over on either side of an operator behind a value.
     private static let maximumBlanks = 8
 
-    /// A second value behind the first: `password: String = "x"`, `var password string = "x"`, `auth=("user", "x")`.
+    /// A second value behind the first: `password: String = "x"`, `var password string = "x"`, `Dim pwd As String = "x"`,
+    /// `auth=("user", "x")`.
     private func continuation(
         _ text: Text, _ value: Value, _ end: Int, _ name: CredentialName
     ) -> (value: Value, name: CredentialName)? {
@@ -84,8 +88,14 @@ extension Scanner {
             while i < limit, text[i].isBlank { i += 1 }
         }
         var name = name
-        if value.quote == 0, value.op == .colon || value.op == .blank || value.op == .loose, !value.isOnNextLine {
-            skipBlanks()
+        if value.quote == 0, !value.isOnNextLine,
+            value.op == .colon || value.op == .blank || value.op == .loose || value.op == .typed
+        {
+            if let behind = typeEnd(text, value.start, isSpaced: value.op != .colon) {
+                i = behind
+            } else {
+                skipBlanks()
+            }
             guard text.at(i) == UInt8(ascii: "="), text.at(i + 1) != UInt8(ascii: "=") else { return nil }
         } else if value.op == .call || value.isWrapped, value.quote != 0, text.at(end) == value.quote {
             i += 1
@@ -102,6 +112,29 @@ extension Scanner {
         skipBlanks()
         guard i < text.count, text[i].isQuote else { return nil }
         return (Value(start: i + 1, quote: text[i], op: op), name)
+    }
+
+    /// Longest type between a name and its value, in bytes.
+    private static let maximumType = 40
+
+    /// The `=` behind the type at `index`: `String =`, `&'static str =`, `Option<String> =`, `As String =`; nil if none stands there.
+    ///
+    /// `isSpaced`: a blank has to stand before it, since `name="x"` is an attribute.
+    private func typeEnd(_ text: Text, _ index: Int, isSpaced: Bool) -> Int? {
+        let limit = min(text.count, index + Self.maximumType)
+        var i = index
+        // Words that a type goes on behind.
+        let openings: [StaticString] = ["as ", "&'static ", "&'a ", "&mut ", "const ", "unsigned "]
+        if let opening = openings.first(where: { text.hasFolded($0, at: i) }) { i += opening.utf8CodeUnitCount }
+        let start = i
+        while i < limit, text[i].isIdentifier || text[i].isOne(of: ".*&<>[]?") || text.has("::", at: i) {
+            i += text[i] == UInt8(ascii: ":") ? 2 : 1
+        }
+        guard i > start else { return nil }
+        let end = i
+        while i < limit, text[i].isBlank { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: "="), !isSpaced || i > end else { return nil }
+        return i
     }
 
     /// If a value goes on at its limit, adds it up to its terminator, or leaves it open; else returns false.
@@ -189,7 +222,7 @@ extension Scanner {
         if word.strength == .weak, wordEnd < end, text[wordEnd].isLower { return nil }
         let isOption =
             text.has("--", at: start)
-            || (text.at(start) == UInt8(ascii: "-") && (start == 0 || text[start - 1].isWhitespace))
+            || (text.at(start) == UInt8(ascii: "-") && end - start > 3 && (start == 0 || text[start - 1].isWhitespace))
             || text.hasFolded("securestring", at: wordStart)
         return CredentialName(
             start: start, wordStart: wordStart, wordEnd: wordEnd, end: end, rule: word.rule, strength: word.strength,
@@ -256,7 +289,9 @@ extension Scanner {
         switch text.at(end) {
         case UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "!"),
             UInt8(ascii: "~"), UInt8(ascii: "<"),
-            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: "]"),
+            UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: "["),
+            UInt8(ascii: "]"),
+            UInt8(ascii: "*"),
             UInt8(ascii: ")"), .quote, .apostrophe, .backtick,
             .backslash, .space, .tab, .escape, .lineFeed, .carriageReturn:
             true
@@ -329,6 +364,8 @@ extension Scanner {
     private func mayStart(
         _ text: Text, _ start: Int, _ wordStart: Int, _ wordEnd: Int, _ strength: Strength
     ) -> Bool {
+        // A word of two letters, behind the end of a character beyond ASCII: random bytes.
+        if wordEnd - wordStart == 2, wordStart > 0, text[wordStart - 1] >= 0x80 { return false }
         guard wordStart > start else { return true }
         let before = text[wordStart - 1]
         guard before.isLetter else { return true }
@@ -431,6 +468,8 @@ extension Scanner {
         case equals, colon, comma, blank, pair
         /// A blank and nothing else, where prose may stand: `with password x`, `ENV TOKEN x`
         case loose
+        /// A blank and a type: what follows the type is the value.
+        case typed
         /// A cell of a table, or the second of two arguments.
         case member
         /// `password is x`
@@ -503,8 +542,13 @@ extension Scanner {
             value.op = .colon
             i += 3
         case UInt8(ascii: "-"):
-            guard text.at(i + 1) == UInt8(ascii: ">") else { return nil }
-            i += 2
+            if let behind = announcedEnd(text, i), hadBlank {
+                value.op = .blank
+                i = behind
+            } else {
+                guard text.at(i + 1) == UInt8(ascii: ">") else { return nil }
+                i += 2
+            }
         case UInt8(ascii: "<"):
             if text.at(i + 1) == UInt8(ascii: "/") {
                 // <td>Password</td><td>value</td>
@@ -525,6 +569,18 @@ extension Scanner {
             }
             if closedName { value.op = .member }
             value.isElement = true
+            i += 1
+        case UInt8(ascii: "["):
+            // char password[] = "value"
+            guard i == end, let behind = arrayEnd(text, i, limit) else { return nil }
+            i = behind
+        case UInt8(ascii: "*"):
+            // **Password**: `value`
+            guard text.has("**", at: i) else { return nil }
+            i += 2
+            skipBlanks()
+            guard i < limit, text[i] == UInt8(ascii: ":") || text[i] == UInt8(ascii: "=") else { return nil }
+            value.op = .colon
             i += 1
         case UInt8(ascii: "{"):
             // variable "db_password" { default = "value" }
@@ -560,8 +616,19 @@ extension Scanner {
                 value.op = .pair
             } else if name.isOption || isNetrc(pass, name) || isSQL(text, name, i) {
                 value.op = .blank
-            } else if hadBlank, !closedName, mayFollowBlank(text[i]), mayStandAlone(pass, name) {
+            } else if hadBlank, !closedName, text[i].isQuote, text.at(name.start - 1) == UInt8(ascii: ":") {
+                // Lisp's `:password "x"`
+                value.op = .blank
+            } else if hadBlank, !closedName, let behind = announcedEnd(text, i) {
+                value.op = .blank
+                i = behind
+            } else if let behind = elementEnd(text, name, i, closedName) {
+                value.isElement = true
+                i = behind
+            } else if hadBlank, !closedName, mayFollowBlank(text[i]), text[i].isQuote || mayStandAlone(pass, name) {
                 value.op = .loose
+            } else if hadBlank, !closedName, typeEnd(text, i, isSpaced: true) != nil {
+                value.op = .typed
             } else {
                 return nil
             }
@@ -569,6 +636,8 @@ extension Scanner {
         let operatorEnd = i
         if value.isElement {
             skipBlanks(newlines: 2)
+            if text.has("<![CDATA[", at: i) { i += 9 }
+            if text.hasFolded("<value>", at: i) { i += 7 }
         } else if value.op == .comma || value.op == .pair {
             // A name beside its value: the next member must be called value.
             var j = i
@@ -603,7 +672,7 @@ extension Scanner {
         }
         value.isSpaced = i > operatorEnd && hadBlank
         if value.op == .colon { value.isSpaced = i > operatorEnd }
-        guard i < text.count, i < limit else { return nil }
+        guard i < text.count, i < max(limit, operatorEnd + Self.maximumTag) else { return nil }
         // A YAML tag: `!!binary dGV4dA==`
         if text[i] == UInt8(ascii: "!"), value.op == .colon {
             var j = i
@@ -621,7 +690,7 @@ extension Scanner {
             wrappers += 1
         }
         value.isWrapped = wrappers > 0
-        if text[i].isLetter, text.at(i + 1).isQuote, text[i].isOne(of: "ubrfUBRFL@") { i += 1 }
+        if text[i].isLetter, text.at(i + 1).isQuote, text[i].isOne(of: "ubrfUBRFLN@") { i += 1 }
         if text[i] == UInt8(ascii: "@"), text.at(i + 1).isQuote { i += 1 }
         var j = i
         while j < text.count, text[j] == .backslash, j - i < 8 { j += 1 }
@@ -645,9 +714,52 @@ extension Scanner {
         return i < text.count ? value : nil
     }
 
+    /// Most bytes of a tag that opens a nested element, or character data.
+    private static let maximumTag = 16
+    /// Most bytes of an element's attributes.
+    private static let maximumAttributes = 160
+
+    /// Where the value begins behind what says how a password is given: `password 7 x` of routers, `rootpw --plaintext x`,
+    /// `ConvertTo-SecureString -String "x"`.
+    private func announcedEnd(_ text: Text, _ index: Int) -> Int? {
+        if text[index].isOne(of: "05789"), text.at(index + 1).isBlank { return index + 2 }
+        let options: [StaticString] = ["--plaintext ", "-string "]
+        return options.first { text.hasFolded($0, at: index) }.map { index + $0.utf8CodeUnitCount }
+    }
+
+    /// Behind the tag of an element that has attributes, as `<Password Type="text">`.
+    private func elementEnd(_ text: Text, _ name: CredentialName, _ index: Int, _ isClosed: Bool) -> Int? {
+        guard !isClosed, text[index].isLetter else { return nil }
+        var i = name.start
+        if text.at(i - 1) == UInt8(ascii: ":") {
+            i -= 1
+            while i > 0, name.start - i < Self.maximumTag, text[i - 1].isAlnum { i -= 1 }
+        }
+        guard text.at(i - 1) == UInt8(ascii: "<") else { return nil }
+        i = index
+        let limit = min(text.count, index + min(Self.maximumAttributes, limits.context / 4))
+        while i < limit, text[i] != UInt8(ascii: ">"), text[i] != UInt8(ascii: "<"), text[i] != .lineFeed { i += 1 }
+        // An empty element has no content.
+        guard i < limit, text[i] == UInt8(ascii: ">"), text[i - 1].isQuote else { return nil }
+        return i + 1
+    }
+
+    /// Behind the `=` of the array at `index`: `[] =`, `[33] =`.
+    private func arrayEnd(_ text: Text, _ index: Int, _ limit: Int) -> Int? {
+        var i = index + 1
+        while i < limit, text[i].isIdentifier { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: "]") else { return nil }
+        i += 1
+        while i < limit, text[i].isBlank { i += 1 }
+        guard i < limit, text[i] == UInt8(ascii: "="), text.at(i + 1) != UInt8(ascii: "=") else { return nil }
+        return i + 1
+    }
+
     /// Whether the name is a part of something else: `registry.example.net/password:1f874d3`, `key=token:1f874d3`,
     /// `login:passwd:uid`.
     private func isPart(_ text: Text, _ name: CredentialName) -> Bool {
+        // An option of Windows is none: `/password:x`.
+        if text.at(name.start - 1) == UInt8(ascii: "/"), text.at(name.start - 2).isBlank { return false }
         if text.at(name.start - 1).isOne(of: "/:") { return true }
         var i = name.start
         while i > 0, name.start - i < 5, text[i - 1].isBlank || text[i - 1].isQuote || text[i - 1].isOne(of: "=:") {
@@ -882,6 +994,8 @@ extension Scanner {
         let bytes = text.raw(range)
         let profile = Randomness.profile(bytes)
         if profile.distinct < 3 { return false }
+        // Two letters stand anywhere by chance.
+        if name.wordEnd - name.wordStart == 2, bytes.contains(where: { $0 < 0x20 || $0 > 0x7e }) { return false }
         var word = range
         if value.quote == 0 {
             while !word.isEmpty, text[word.upperBound - 1].isOne(of: "?!") {
@@ -915,6 +1029,7 @@ extension Scanner {
                 && (profile.symbols > 0 && profile.uppers > 0
                     || name.strength == .password && (profile.symbols > 0 || profile.uppers > 0)
                         && !isGetter(text, name))
+        case .typed: return false
         case .verb, .loose: return isLoose(text, name, value, range, profile, spaces)
         case .member where name.strength == .password:
             guard spaces == 0, !Placeholders.speaksOfItself(text, range), !isPathOrURL(text, range) else {
@@ -929,7 +1044,7 @@ extension Scanner {
             if value.quote == 0 {
                 // `PASS: TestTokens/key=3`: a verdict, not a credential.
                 if name.wordEnd - name.wordStart == 4, name.start == name.wordStart, name.end == name.wordEnd,
-                    value.op == .colon
+                    value.op == .colon, !isPassOption(text, name)
                 {
                     return Randomness.looksRandom(profile) && text.find("/", in: range) == nil
                         && text.find("=", in: range) == nil
@@ -940,7 +1055,7 @@ extension Scanner {
                     if value.op == .blank && !name.isOption {
                         return isNetrc(pass, name) || Randomness.looksRandom(profile)
                     }
-                    if value.op == .colon || value.isSpaced {
+                    if value.op == .colon && !isPassOption(text, name) || value.isSpaced {
                         return isWholeLine(text, name, range) || Randomness.looksRandom(profile)
                     }
                 }
@@ -979,7 +1094,9 @@ extension Scanner {
             {
                 return false
             }
-            if Placeholders.speaksOfItself(text, range) || isPathOrURL(text, range) { return false }
+            if Placeholders.speaksOfItself(text, range) || isPathOrURL(text, range) || isBytes(text, range) {
+                return false
+            }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
             if isVersionOrIdentifier(text, range, profile) { return false }
             if Randomness.looksRandom(profile) { return true }
@@ -988,6 +1105,12 @@ extension Scanner {
                 && (profile.commonShare < 0.75
                     || profile.uppers > 0 && profile.lowers > 0 && profile.digits * 4 >= range.count)
         }
+    }
+
+    /// OpenSSL's `-passin pass:x`.
+    private func isPassOption(_ text: Text, _ name: CredentialName) -> Bool {
+        let options: [StaticString] = ["-passin ", "-passout ", "-pass "]
+        return options.contains { text.has($0, at: name.start - $0.utf8CodeUnitCount) }
     }
 
     /// `getPassword("x")` is given a name.
@@ -1015,6 +1138,8 @@ extension Scanner {
             let isVerdict = name.wordEnd - name.wordStart == 4 && name.start == name.wordStart
             if isVerdict, range.count < 8 || range.contains(where: { text[$0].isOne(of: "/=_.") }) { return false }
             if value.quote != 0 { return range.count >= 6 }
+            // A directive with a line of its own: `requirepass x`.
+            if range.count >= 6, isWholeLine(text, name, range) { return true }
             return range.count >= 8 && (Randomness.looksRandom(profile) || isCompound(text, name))
         }
         // `sig x`, `auth x`: words of sentences and of other things.
@@ -1084,6 +1209,9 @@ extension Scanner {
         }
         return true
     }
+
+    /// `\x0D\x0A…`: bytes of a format.
+    private func isBytes(_ text: Text, _ range: Range<Int>) -> Bool { text.has("\\x", at: range.lowerBound) }
 
     /// Whether the assignment is all there is in its line, but for words before it: `const key = "x";`.
     private func isDeclaration(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Bool {
@@ -1201,7 +1329,7 @@ extension Scanner {
         }
         // A call or an index: `os.getenv(`, `env[`.
         if i < end, text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "[") {
-            return i - start >= 3 && !Randomness.looksRandom(text.raw(start..<i))
+            return i - start >= 2 && !Randomness.looksRandom(text.raw(start..<i))
         }
         guard i == end else { return false }
         if dots > 0 {

@@ -3,6 +3,9 @@ extension Scanner {
     /// How far the prefilter's word may stand before the credential it announces.
     private static let nameGap = 12
 
+    /// Most blanks between the words of what announces a credential: more would lead beyond the context.
+    private var maximumBlanks: Int { min(64, limits.context / 8) }
+
     /// The field Authorization (RFC 9110, 11.6.2): a scheme and credentials; also Proxy-Authorization, and in JSON or code.
     func authorization(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.header else { return }
@@ -21,7 +24,7 @@ extension Scanner {
         let hasScheme = schemeEnd > i && schemeEnd - i <= 24 && text[min(schemeEnd, text.count - 1)].isBlank
         if hasScheme {
             i = schemeEnd
-            while i < text.count, text[i].isBlank { i += 1 }
+            while i < text.count, text[i].isBlank, i - schemeEnd < maximumBlanks { i += 1 }
         }
         var end = i
         let limit = min(text.count, i + limits.value)
@@ -194,144 +197,50 @@ extension Scanner {
         return (i, quote)
     }
 
-    /// A command whose option takes a password, and whether the password may follow without a blank.
-    private static let passwordOptions: [(command: StaticString, option: StaticString, isAttached: Bool)] = [
-        ("sshpass", "-p", true), ("mysql", "-p", true), ("mysqldump", "-p", true), ("mysqladmin", "-p", true),
-        ("mariadb", "-p", true),
-        ("docker login", "-p", false), ("podman login", "-p", false), ("redis-cli", "-a", false),
-        ("ldapsearch", "-w", false),
-        ("sqlcmd", "-P", false), ("mongosh", "-p", false), ("mongo", "-p", false),
-    ]
-
-    /// Options of `sshpass`, `mysql`, `docker login` and others.
-    func passwordOption(_ pass: inout Pass, at index: Int) {
-        guard let rule = rules.header else { return }
-        let text = pass.text
-        guard !text.at(index - 1).isIdentifier, !pass.followsPlaceholder(index),
-            let entry = Self.passwordOptions.first(where: {
-                text.has($0.command, at: index) && text.at(index + $0.command.utf8CodeUnitCount).isBlank
-            })
-        else { return }
-        var i = index + entry.command.utf8CodeUnitCount
-        let limit = min(text.count, index + limits.context / 4)
-        while i < limit, text[i] != .lineFeed, text[i] != UInt8(ascii: "|"), text[i] != UInt8(ascii: ";") {
-            guard text[i].isBlank, text.has(entry.option, at: i + 1) else {
-                i += 1
-                continue
-            }
-            var start = i + 1 + entry.option.utf8CodeUnitCount
-            if text.at(start).isBlank {
-                // `mysql -p database` asks for the password.
-                guard !text.has("-p", at: i + 1) || !text.has("mysql", at: index) && !text.has("mariadb", at: index)
-                else { return }
-                start += 1
-            } else if !entry.isAttached {
-                i += 1
-                continue
-            }
-            let quote = text.at(start)
-            if quote.isQuote { start += 1 }
-            var end = start
-            while end < text.count, end - start < limits.value,
-                quote.isQuote
-                    ? text[end] != quote && text[end] != .lineFeed : !text[end].isWhitespace && !text[end].isQuote
-            { end += 1 }
-            if !pass.isComplete(at: end) { return start < text.count ? pass.holdFrom(start) : () }
-            if end == start + limits.value,
-                addRest(&pass, from: start, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
-            {
-                return
-            }
-            let range = start..<end
-            if range.count >= 3, !Placeholders.isTemplate(text, range) {
-                pass.add(range, rule: rule, confidence: 1, reason: .context)
-            }
-            return
-        }
-    }
-
-    /// The clause IDENTIFIED BY of SQL, and the string after it.
+    /// The clauses `identified by` and `identified with plugin by` of SQL, and the string behind them. Without quotes, as Oracle has
+    /// it, only behind words in capitals.
     func identifiedBy(_ pass: inout Pass, at index: Int) {
         guard let rule = rules.password else { return }
         let text = pass.text
-        guard text.hasFolded("identified by", at: index) else { return }
-        var i = index + 13
-        guard text.at(i).isBlank else { return }
-        while i < text.count, text[i].isBlank { i += 1 }
-        if text.hasFolded("password ", at: i) { i += 9 }
-        guard i < text.count, text[i] == .apostrophe || text[i] == .quote else { return }
-        let start = i + 1
-        var end = start
-        while end < text.count, end - start < limits.value, text[end] != text[i], text[end] != .lineFeed { end += 1 }
-        if !pass.isComplete(at: end) { return start < text.count ? pass.holdFrom(start) : () }
-        if end == start + limits.value, addRest(&pass, from: start, limit: end, rule: rule, quote: text[i]) { return }
-        let range = start..<end
-        if range.count >= 3, !Placeholders.isTemplate(text, range) {
-            pass.add(range, rule: rule, confidence: 1, reason: .context)
+        guard text.hasFolded("identified ", at: index) else { return }
+        var i = index + 10
+        /// The next word.
+        func word() -> Range<Int> {
+            let gap = i
+            while i < text.count, text[i].isBlank, i - gap < maximumBlanks { i += 1 }
+            let start = i
+            while i < text.count, text[i].isIdentifier, i - start < maximumBlanks { i += 1 }
+            return start..<i
         }
-    }
-
-    /// Longest user before the colon of `-u user:password`, in bytes.
-    private static let maximumUser = 256
-
-    /// The option `-u` of `curl` and its relatives: a user, a colon, a password.
-    func userOption(_ pass: inout Pass, at index: Int) {
-        guard let rule = rules.header else { return }
-        let text = pass.text
-        guard !text.at(index - 1).isIdentifier, text.at(index + 4).isBlank, !pass.followsPlaceholder(index) else {
+        var by = word()
+        if text.hasFolded("with", at: by.lowerBound), by.count == 4 {
+            if text.at(word().lowerBound).isQuote { return }
+            by = word()
+        }
+        guard by.count == 2, text.hasFolded("by", at: by.lowerBound), text.at(i).isBlank else { return }
+        let isShouted = text[by.lowerBound].isUpper && text[index].isUpper
+        let gap = i
+        while i < text.count, text[i].isBlank, i - gap < maximumBlanks { i += 1 }
+        if text.hasFolded("password ", at: i) { i += 9 }
+        guard i < text.count else { return }
+        let quote = text[i]
+        let isQuoted = quote == .apostrophe || quote == .quote
+        guard isQuoted || isShouted && quote.isAlnum else { return }
+        let start = isQuoted ? i + 1 : i
+        var end = start
+        while end < text.count, end - start < limits.value, text[end] != .lineFeed,
+            isQuoted ? text[end] != quote : !text[end].isWhitespace && text[end] != UInt8(ascii: ";")
+        { end += 1 }
+        if !pass.isComplete(at: end) { return start < text.count ? pass.holdFrom(start) : () }
+        if end == start + limits.value,
+            addRest(&pass, from: start, limit: end, rule: rule, quote: isQuoted ? quote : 0)
+        {
             return
         }
-        var i = index + 4
-        let limit = min(text.count, index + limits.context / 2)
-        while i < limit, text[i] != .lineFeed {
-            guard text[i].isBlank, text.at(i + 1) == UInt8(ascii: "-") else {
-                // Another command of the line looks after its own options.
-                if text.has("curl ", at: i) || text.has("wget ", at: i) { return }
-                i += 1
-                continue
-            }
-            i += 1
-            var start = -1
-            for option in ["-u", "--user", "--proxy-user", "-U"] as [StaticString] where text.has(option, at: i) {
-                var j = i + option.utf8CodeUnitCount
-                let next = text.at(j)
-                guard
-                    next.isBlank || next == UInt8(ascii: "=") || next.isQuote
-                        || (option.utf8CodeUnitCount == 2 && next.isAlnum)
-                else { continue }
-                if next.isBlank || next == UInt8(ascii: "=") { j += 1 }
-                start = j
-                break
-            }
-            guard start >= 0 else { continue }
-            let quote = text.at(start)
-            if quote.isQuote { start += 1 }
-            var end = start
-            var colon = -1
-            while end < text.count, end - start < limits.value, text[end] != .lineFeed,
-                quote.isQuote ? text[end] != quote : !text[end].isWhitespace && !text[end].isQuote
-            {
-                if text[end] == UInt8(ascii: ":"), colon < 0 { colon = end }
-                // Nothing holds what announces a password until it begins.
-                if colon < 0, end - start == Self.maximumUser { break }
-                end += 1
-            }
-            if !pass.isComplete(at: end) {
-                if colon >= 0 { pass.holdFrom(colon + 1) }
-                return
-            }
-            i = max(end, i)
-            // The colon of a placeholder is none. What holds one was looked at before.
-            guard colon >= 0, text.find(Placeholders.mark, in: start..<end) == nil else { continue }
-            if end == start + limits.value,
-                addRest(&pass, from: colon + 1, limit: end, rule: rule, quote: quote.isQuote ? quote : 0)
-            {
-                return
-            }
-            let range = (colon + 1)..<end
-            if !range.isEmpty, !Placeholders.isTemplate(text, range) {
-                pass.add(range, rule: rule, confidence: 1, reason: .context)
-            }
-        }
+        let range = start..<end
+        guard range.count >= 3, !Placeholders.isTemplate(text, range),
+            isQuoted || range.contains(where: { text[$0].isDigit })
+        else { return }
+        pass.add(range, rule: rule, confidence: 1, reason: .context)
     }
 }

@@ -120,12 +120,12 @@ private final class Candidates {
         add(rules.privateKey, ["private-lines:"], .keyLines)
         add(rules.header, ["authorization"], .authorization)
         add(rules.header, ["bearer"], .bearer)
-        add(rules.header, ["curl", "wget"], .userOption)
-        let commands = [
-            "sshpass", "mysql", "mariadb", "docker login", "podman login", "redis-cli", "ldapsearch", "sqlcmd", "mongo",
-        ]
-        add(rules.header, commands, .passwordOption)
-        add(rules.password, ["identified by"], .identifiedBy)
+        add(rules.header, Scanner.passwordOptions, .option)
+        add(rules.header, Scanner.passwordCommands, .argument)
+        add(rules.password, ["identified "], .identifiedBy)
+        add(rules.password, ["insert into"], .insert)
+        add(rules.password, Scanner.callEnds, .call)
+        add(rules.url, ["@tcp("], .driver)
         add(rules.cookie, ["cookie"], .cookie)
         add(rules.manifest, ["data:", "data\""], .manifest)
         add(rules.keyMember, ["\"d\"", "\"k\"", "\"d\\", "\"k\\"], .jwk)
@@ -167,7 +167,8 @@ private final class Candidates {
                 places.append((index, .literal, index, literal.family, 0))
             }
             let starts = (words[first] ?? []) + (first.isOne(of: "-.") ? words[UInt8(ascii: "_")] ?? [] : [])
-            for (word, fragment) in starts where has(text, word.bytes, at: index) {
+            for (word, fragment) in starts
+            where has(text, word.bytes + (word.follower.map { [$0] } ?? []), at: index) {
                 places.append((index, .literal, index + word.offset, .assignment, fragment))
             }
         }
