@@ -33,7 +33,7 @@ final class ReadAhead {
 
     /// How reading ahead ended: everything read has been delivered.
     enum End {
-        /// Nothing more is there, the input ends, or a signal wants the program to end: to be found out by reading on.
+        /// Nothing more is there, the input ends, a signal wants the program to end, or a line is long: to be found out by reading on.
         case paused
         /// Reading failed, for this errno.
         case failed(Int32)
@@ -54,7 +54,11 @@ final class ReadAhead {
         while end == nil {
             let room = bytes.room
             guard !room.isEmpty else {
-                bytes = try send(bytes, &delivery, delivered: delivered)
+                guard let rest = try send(bytes, &delivery, delivered: delivered) else {
+                    end = .paused
+                    break
+                }
+                bytes = rest
                 continue
             }
             guard pm_signals_pending() == 0, isReadable(descriptor) else {
@@ -87,22 +91,16 @@ final class ReadAhead {
         spare.popLast() ?? ReadBytes(context: redactor.contextLength, size: Self.partSize)
     }
 
-    /// Gives the whole lines of `bytes` to a thread. Returns what follows them.
+    /// Gives the whole lines of `bytes` to a thread. Returns what follows them; nil if there are none, since within a line nothing can be cut.
     private func send(
         _ bytes: ReadBytes, _ delivery: inout Delivery, delivered: (UInt64) throws(Failure) -> Void
-    ) throws(Failure) -> ReadBytes {
+    ) throws(Failure) -> ReadBytes? {
         // The end of a line that has begun before belongs to the stream before.
         if !bytes.startsLine, let first = bytes.firstLineEnd {
             try deliver(downTo: 0, &delivery, delivered: delivered)
             try goOn(with: bytes, upTo: first, &delivery, delivered: delivered)
         }
-        guard let last = bytes.lastLineEnd, last > bytes.start else {
-            // Within a line nothing can be cut.
-            try deliver(downTo: 0, &delivery, delivered: delivered)
-            try goOn(with: bytes, upTo: bytes.count, &delivery, delivered: delivered)
-            bytes.begin(at: bytes.offset(of: bytes.count), behind: delivery.stream!.stream.context)
-            return bytes
-        }
+        guard let last = bytes.lastLineEnd, last > bytes.start else { return nil }
         let part = Part(
             redactor, bytes, path: path, start: bytes.offset(of: bytes.start), end: bytes.offset(of: last),
             pool: delivery.sink.base.output != nil ? pool : nil)
