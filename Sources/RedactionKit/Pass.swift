@@ -86,7 +86,7 @@ struct Pass {
         return min(index < earlierBlock.upperBound ? earlierBlock.upperBound : blockEnd, end)
     }
 
-    /// Takes note of a key block that ends behind the last one.
+    /// Takes note of a key block, or of the rest of an over-long value, that ends behind the last one.
     mutating func addBlock(_ range: Range<Int>) {
         guard range.upperBound > blockEnd else { return }
         if range.lowerBound > blockStart, blockStart < blockEnd { earlierBlock = blockStart..<blockEnd }
@@ -175,7 +175,7 @@ struct Pass {
     mutating func addRest(_ range: Range<Int>, rule: Int, of construct: OpenConstruct) {
         add(range, rule: rule, confidence: 0, reason: .limit)
         if case .value = construct, range.upperBound > blockEnd {
-            (blockStart, blockEnd) = (range.lowerBound, range.upperBound)
+            addBlock(range)
             pieces = Pieces(at: range.upperBound)
         }
         if !isComplete(at: range.upperBound) { open(construct, range) }

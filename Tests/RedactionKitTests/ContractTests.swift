@@ -25,6 +25,17 @@ struct ContractTests {
         return String(decoding: whole, as: UTF8.self)
     }
 
+    /// The run ends, and is reported, behind the marker of another key: what it holds was decoded inside the first one.
+    @Test func `a run of over 16 KiB in a key, with another marker in its line`() {
+        let marker = "-----BEG" + "IN RSA PRIV" + "ATE KEY-----\n"
+        let before = "8 ms\n" + marker
+        let run = String(repeating: "aB3d", count: 13) + String(repeating: "cGFzc3dvcmQ9", count: 1365)
+        for length in [16_385, 16_393, 16_430] {
+            let bytes = Array((before + run.prefix(length) + marker + "aB3daB3daB3da").utf8)
+            #expect(standard.redact(bytes, cutAt: [before.utf8.count]) == standard.redact(bytes), "\(length)")
+        }
+    }
+
     // MARK: - Options of commands
 
     @Test(arguments: [
@@ -56,7 +67,8 @@ struct ContractTests {
         "curl -u $USER:$PASS https://h.example/", "nosql -pTest2X", "mysql -u a | grep -pX2y", "net user bob /add",
         "net use Z: /delete",
         "mysqlx.log -pX2yTest", "make -u A -p ./Path2",
-        "docker -p Xy2Za3 login2", "wget --user bob --accept x http://h.example/Page2", "IDENTIFIED BY and others",
+        "docker -p Xy2Za3 login2", "cookies, `curl -u` and its like, the credentials of `a field`",
+        "wget --user bob --accept x http://h.example/Page2", "IDENTIFIED BY and others",
     ])
     func `options of other commands pass`(text: String) {
         #expect(everyWay(standard, text + "\n") == text + "\n")

@@ -2,6 +2,11 @@ internal import CommandSupport
 internal import Glibc
 internal import RedactionKit
 
+extension UnsafeRawBufferPointer {
+    /// Behind the last line end; nil: there is none.
+    var lastLineEnd: Int? { lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } }
+}
+
 /// Where a part's bytes are.
 protocol PartBytes: AnyObject, Sendable {
     /// Reads bytes of the input from `offset` on. Returns how many; 0 at its end; less if they cannot be read, for the reason in `errno`.
@@ -99,9 +104,7 @@ final class Part: WorkerTask, @unchecked Sendable {
             box.stream.finish(to: &sink)
             return nil
         }
-        var size = count
-        while size > 0, buffer[size - 1] != UInt8(ascii: "\n") { size -= 1 }
-        if size == 0 { size = count }
+        let size = UnsafeRawBufferPointer(rebasing: buffer[..<count]).lastLineEnd ?? count
         box.stream.commit(size, to: &sink)
         return position + UInt64(size)
     }

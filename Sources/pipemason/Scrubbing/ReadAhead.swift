@@ -100,7 +100,7 @@ final class ReadAhead {
             try deliver(downTo: 0, &delivery, delivered: delivered)
             try goOn(with: bytes, upTo: first, &delivery, delivered: delivered)
         }
-        guard let last = bytes.lastLineEnd, last > bytes.start else { return nil }
+        guard let last = bytes.lastLineEnd else { return nil }
         let part = Part(
             redactor, bytes, path: path, start: bytes.offset(of: bytes.start), end: bytes.offset(of: last),
             pool: delivery.sink.base.output != nil ? pool : nil)
@@ -191,11 +191,7 @@ private final class ReadBytes: PartBytes, @unchecked Sendable {
     }
 
     /// Behind the last one.
-    var lastLineEnd: Int? {
-        var i = count
-        while i > start, buffer[i - 1] != UInt8(ascii: "\n") { i -= 1 }
-        return i > start ? i : nil
-    }
+    var lastLineEnd: Int? { from(start).lastLineEnd.map { start + $0 } }
 
     func offset(of index: Int) -> UInt64 { origin + UInt64(index) }
     func before(_ index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[..<index]) }

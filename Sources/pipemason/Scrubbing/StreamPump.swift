@@ -64,7 +64,10 @@ struct StreamPump {
                 firstBytes(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             }
             masks?.drain { box.stream.addKnownValue($0) }
-            let hasLine = memchr(buffer.baseAddress!, Int32(UInt8(ascii: "\n")), count) != nil
+            // There was more than was asked for, and it has lines.
+            let comesFast =
+                ahead != nil && count == buffer.count
+                && memchr(buffer.baseAddress!, Int32(UInt8(ascii: "\n")), count) != nil
             box.stream.commit(count, to: &delivery.sink)
             position += UInt64(count)
             try flush(sink)
@@ -75,8 +78,7 @@ struct StreamPump {
                 if let output = sink.output { output.enlargePipe(StreamPump.setPipeSize, StreamPump.pipeSize) }
             }
             progress?.update(compressed?.bytesRead ?? position)
-            // There was more than was asked for, and it has lines.
-            guard count == buffer.count, let ahead, hasLine else { continue }
+            guard comesFast, let ahead else { continue }
             let end = try ahead.run(descriptor, position: &position, &delivery) { (bytes) throws(Failure) in
                 try flush(sink)
                 progress?.update(bytes)
