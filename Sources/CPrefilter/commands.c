@@ -104,44 +104,61 @@ static uint32_t options_of(const uint8_t *text, size_t start, size_t end) {
 /// What the name of a command, or an option, is made of.
 static inline int is_word(uint8_t byte) { return pm_kinds[byte] & PM_IS_NAME; }
 
-uint32_t pm_command_options(const uint8_t *text, size_t floor, size_t at) {
-    size_t start = at;
-    // A line ends at a line feed that is not escaped.
-    while (start > floor) {
-        if (text[start - 1] == '\n') {
-            size_t before = start - 1;
-            if (before > 0 && text[before - 1] == '\r') before--;
-            if (before == 0 || text[before - 1] != '\\') break;
-        }
-        start--;
+/// Whether the line feed at `at` ends a line: one that is escaped goes on.
+static int ends_line(const uint8_t *text, size_t at) {
+    if (text[at] != '\n') return 0;
+    size_t before = at;
+    if (before > 0 && text[before - 1] == '\r') before--;
+    return before == 0 || text[before - 1] != '\\';
+}
+
+/// Takes note that `options` are known since the word at `at`.
+static void note(pm_commands *seen, uint32_t options, size_t at) {
+    for (; options; options &= options - 1) seen->last[__builtin_ctz(options)] = at + 1;
+}
+
+uint32_t pm_command_options(pm_commands *seen, const uint8_t *text, size_t floor, size_t at) {
+    // What was read before counts as far as it is in the line, and not before `floor`.
+    int goes_on = seen->from <= floor && floor <= seen->to && seen->to <= at;
+    size_t known = goes_on ? seen->to : floor, start = at;
+    while (start > known && !ends_line(text, start - 1)) start--;
+    if (start > known || !goes_on) {
+        memset(seen->last, 0, sizeof seen->last);
+        seen->from = start > known ? 0 : floor;
+        seen->to = start;
     }
-    uint32_t options = 0;
-    int logs_in = 0;
     for (size_t i = start; i < at;) {
         uint8_t c = text[i];
         if (!is_word(c)) {
-            // Another command begins.
-            if ((c == '|' || c == '&') && i > start && i + 1 < at && text[i - 1] == ' ') options = 0, logs_in = 0;
-            i++;
+            if (c == '|' || c == '&') {
+                // Not before what follows it is known to be no option.
+                if (i + 1 == at) break;
+                // Another command begins.
+                if (i > 0 && text[i - 1] == ' ') memset(seen->last, 0, sizeof seen->last);
+            }
+            seen->to = ++i;
             continue;
         }
         size_t begin = i;
         while (i < at && is_word(text[i])) i++;
+        seen->to = i;
         // One that is cut off where this begins is none.
-        if (begin == start && begin > 0 && is_word(text[begin - 1])) continue;
+        if (begin > 0 && is_word(text[begin - 1])) continue;
         uint8_t next = i < at ? text[i] : ' ';
         if (!(pm_kinds[next] & (PM_IS_BLANK | PM_IS_QUOTE))) continue;
         if (c == '-') {
             size_t length = i - begin;
-            if (length == 2 && pm_lower(text[begin + 1]) == 'u') options |= PM_OPTION_NAMED;
-            if ((length == 6 || length == 10) && memcmp(text + begin, "--username", length) == 0) options |= PM_OPTION_NAMED;
+            if ((length == 2 && pm_lower(text[begin + 1]) == 'u') || ((length == 6 || length == 10) && memcmp(text + begin, "--username", length) == 0))
+                note(seen, PM_OPTION_NAMED, begin);
             continue;
         }
-        if (i - begin == 5 && memcmp(text + begin, "login", 5) == 0) logs_in = 1;
-        options |= options_of(text, begin, i);
+        if (i - begin == 5 && memcmp(text + begin, "login", 5) == 0) note(seen, PM_OPTION_LOGS_IN, begin);
+        note(seen, options_of(text, begin, i), begin);
     }
-    if (logs_in && options & PM_OPTION_LOGIN) options |= PM_OPTION_P;
-    return options;
+    uint32_t options = 0;
+    for (unsigned bit = 0; bit < PM_OPTION_COUNT; bit++) options |= (uint32_t)(seen->last[bit] > floor) << bit;
+    if (options & PM_OPTION_LOGS_IN && options & PM_OPTION_LOGIN) options |= PM_OPTION_P;
+    return options & ~(uint32_t)PM_OPTION_LOGS_IN;
 }
 
 /// Whether a value of letters, signs or six digits and more begins at `i`: no option, no path, no reference, no port.
@@ -158,12 +175,13 @@ static int may_be_password(const uint8_t *text, size_t i, size_t to) {
 }
 
 /// Whether a user, one of `: , %` and something stand at `i`.
-static int may_be_user(const uint8_t *text, size_t i, size_t to) {
-    size_t limit = to - i > PM_COMMAND_USER + 1 ? i + PM_COMMAND_USER + 1 : to, k = i;
-    for (; k < limit && text[k] != '\n'; k++) {
-        if (text[k] == ':' || text[k] == ',' || text[k] == '%') return 1;
-    }
-    return k == to;
+static int may_be_user(pm_commands *seen, const uint8_t *text, size_t i, size_t to) {
+    size_t limit = to - i > PM_COMMAND_USER + 1 ? i + PM_COMMAND_USER + 1 : to;
+    // None of those, and no line end, stands between the place that was asked about before and where that ended.
+    size_t k = i >= seen->user && i <= seen->user_end ? seen->user_end : i;
+    while (k < limit && text[k] != '\n' && text[k] != ':' && text[k] != ',' && text[k] != '%') k++;
+    if (k != seen->user_end) seen->user = i, seen->user_end = k;
+    return k >= limit ? limit == to : text[k] != '\n';
 }
 
 /// Which options the letter of one may stand for.
@@ -189,17 +207,17 @@ static size_t long_option(const uint8_t *text, size_t at, size_t to) {
     return 0;
 }
 
-uint32_t pm_password_option(const uint8_t *text, size_t at, size_t to, size_t floor, size_t *value) {
+uint32_t pm_password_option(pm_commands *seen, const uint8_t *text, size_t at, size_t to, size_t floor, size_t *value) {
     // Nothing of a value has come yet.
     if (at + 3 >= to) return 0;
     uint8_t letter = pm_lower(text[at + 2]), next = text[at + 3];
     if (text[at + 1] == '/') {
         *value = at + 4;
-        return letter == 'p' && next == ':' && *value < to && may_be_password(text, *value, to) ? pm_command_options(text, floor, at) & PM_OPTION_SLASH : 0;
+        return letter == 'p' && next == ':' && *value < to && may_be_password(text, *value, to) ? pm_command_options(seen, text, floor, at) & PM_OPTION_SLASH : 0;
     }
     if (letter == '-') {
         *value = long_option(text, at, to);
-        return *value && *value < to && may_be_user(text, *value, to) ? pm_command_options(text, floor, at) & PM_OPTION_USER : 0;
+        return *value && *value < to && may_be_user(seen, text, *value, to) ? pm_command_options(seen, text, floor, at) & PM_OPTION_USER : 0;
     }
     uint32_t wanted = options_by_letter(letter);
     *value = at + 4;
@@ -218,7 +236,7 @@ uint32_t pm_password_option(const uint8_t *text, size_t at, size_t to, size_t fl
         if (next == '=' && wanted == PM_OPTION_USER) *value = at + 4;
     }
     if (!wanted || *value >= to) return 0;
-    int may = wanted & (PM_OPTION_USER | PM_OPTION_A_USER) ? may_be_user(text, *value, to) : wanted == PM_OPTION_B || may_be_password(text, *value, to);
+    int may = wanted & (PM_OPTION_USER | PM_OPTION_A_USER) ? may_be_user(seen, text, *value, to) : wanted == PM_OPTION_B || may_be_password(text, *value, to);
     if (!may && (wanted & PM_OPTION_A)) may = may_be_password(text, *value, to);
-    return may ? pm_command_options(text, floor, at) & wanted : 0;
+    return may ? pm_command_options(seen, text, floor, at) & wanted : 0;
 }

@@ -49,6 +49,8 @@ typedef struct frame {
     /// Where a provider's value may begin.
     uint64_t values[BLOCKS + 2];
 
+    pm_commands commands;
+
     uint32_t place_count, mark_count, begin_count, edge_count;
     /// Offsets in the chunk: of places; of what may be fragments; of beginnings of words in long runs; of long runs and, by turns, of what
     /// follows them. Writers fill entries beyond the end.
@@ -416,6 +418,10 @@ PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, p
     unsigned end = (unsigned)__builtin_ctzll(~m.name | 1ull << 63);
     unsigned closed = end + (unsigned)__builtin_ctzll(~(m.closer >> end));
     if (closed >= BLOCK - 1) return NAME_UNKNOWN;
+    // A backslash closes a name only before a quote or another one, and begins a colour that is written as an escape.
+    for (unsigned i = end; i < closed; i++) {
+        if (text[i] == '\\') return NAME_UNKNOWN;
+    }
     unsigned next = closed + (unsigned)__builtin_ctzll(~(m.blank >> closed));
     if (next >= BLOCK - 1) return NAME_UNKNOWN;
     uint16_t kinds = pm_kinds[text[next]];
@@ -437,10 +443,6 @@ PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, p
     // The value of an option, of a netrc file, or of an element with attributes.
     if (!may && !(*start == '-' || *start == '.' || start[-1] == '\\' || start[-1] == '<' || start[-1] == ':' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
         return NO_NAME;
-    // A backslash closes a name only before a quote or another one.
-    for (unsigned i = end; i < closed; i++) {
-        if (text[i] == '\\') return NAME_UNKNOWN;
-    }
     *found = (pm_name){(size_t)(start - f->text), at + end, at + closed};
     return NAME_KNOWN;
 }
@@ -469,7 +471,7 @@ static __attribute__((noinline)) void look_at_fragment(const kernel_state *state
             if (may == NO_NAME) return;
             if (may == NAME_KNOWN) known = &name;
         }
-        uint8_t passed = pm_screen_fragment(f->tables, f->text, f->from, at, f->to, candidate, known);
+        uint8_t passed = pm_screen_fragment(f->tables, f->text, f->from, at, f->to, candidate, known, &f->commands);
         if (passed) emit(f, at, at + n, PM_FRAGMENT, passed, (uint16_t)(id - 1));
         return;
     }
@@ -553,6 +555,7 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
     f.tables = tables, f.text = text, f.from = from, f.to = to, f.out = out, f.count = 0;
     f.covered = 0, f.is_open = 0, f.open_start = 0, f.open_flags = 0, f.open_has_value = 0, f.open_value = 0, f.reaches = reaches(text, from);
     f.masks[0] = (block_masks){0};
+    f.commands = (pm_commands){0};
     size_t position = from;
     for (; position < to; position += CHUNK) {
         if (capacity - f.count < MOST) {

@@ -1,4 +1,8 @@
+// For memrchr.
+#define _GNU_SOURCE 1
 #include "frame_masks.h"
+
+#include <string.h>
 
 int pm_has_kernel(int kernel) {
     switch (kernel) {
@@ -35,4 +39,9 @@ size_t pm_scan(const pm_tables *tables, int kernel, const uint8_t *text, size_t 
 #endif
     default: return pm_scan_scalar(tables, text, from, to, out, capacity, next);
     }
+}
+
+size_t pm_last(const uint8_t *text, size_t start, size_t end, uint8_t byte) {
+    const uint8_t *found = memrchr(text + start, byte, end - start);
+    return found ? (size_t)(found - text) : end;
 }

@@ -401,7 +401,7 @@ static int inner(const uint8_t *text, size_t from, size_t at, const pm_fragment 
 }
 
 uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t from, size_t at, size_t to,
-                           const pm_fragment *fragment, const pm_name *name) {
+                           const pm_fragment *fragment, const pm_name *name, pm_commands *commands) {
     uint8_t passed = 0;
     for (unsigned i = 0; i < fragment->screen_count; i++) {
         int found;
@@ -414,7 +414,7 @@ uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t 
         case PM_SCREEN_COOKIE: found = at == 0 || !(is(text[at - 1], PM_IS_ALNUM) || text[at - 1] == '_'); break;
         case PM_SCREEN_OPTION: {
             size_t value;
-            found = at + 3 >= to || pm_password_option(text, at, to, at > PM_COMMAND_REACH ? at - PM_COMMAND_REACH : 0, &value) != 0;
+            found = at + 3 >= to || pm_password_option(commands, text, at, to, at > PM_COMMAND_REACH ? at - PM_COMMAND_REACH : 0, &value) != 0;
             break;
         }
         case PM_SCREEN_COMMAND: found = command(text, at, to); break;
@@ -634,8 +634,9 @@ size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end
 
 // MARK: Encoded text
 
+/// Three NULs are no text, nor a part of UTF-16.
 static inline int is_text_group(const uint8_t *p) {
-    return pm_code_class[0][p[0]] & pm_code_class[1][p[1]] & pm_code_class[2][p[2]] & pm_code_class[3][p[3]] & PM_CODE_GROUP;
+    return memcmp(p, "AAAA", 4) != 0 && pm_code_class[0][p[0]] & pm_code_class[1][p[1]] & pm_code_class[2][p[2]] & pm_code_class[3][p[3]] & PM_CODE_GROUP;
 }
 
 static inline int is_text_pair(const uint8_t *p) {
@@ -678,12 +679,17 @@ size_t pm_find_hex_text(const uint8_t *text, size_t from, size_t end, size_t *st
 
 int pm_has_remote_command(const uint8_t *text, size_t count, size_t start, size_t end) {
     static const char *const verbs[] = {"ssh ", "scp ", "sftp ", "rsync ", "mosh ", "ssh-copy-id ", "sshfs "};
-    for (size_t i = start; i + 4 <= end; i++) {
-        if (text[i] != 's' && text[i] != 'r' && text[i] != 'm') continue;
-        if (i > start && !is(text[i - 1], PM_IS_SPACE) && text[i - 1] != '/') continue;
+    if (end > count) end = count;
+    // Each ends with a blank, and those are fewer than letters.
+    for (size_t i = start; i < end; i++) {
+        const uint8_t *blank = memchr(text + i, ' ', end - i);
+        if (blank == NULL) return 0;
+        i = (size_t)(blank - text);
         for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++) {
             size_t length = strlen(verbs[v]);
-            if (i + length <= count && memcmp(text + i, verbs[v], length) == 0) return 1;
+            if (i - start + 1 < length || text[i - 1] != (uint8_t)verbs[v][length - 2]) continue;
+            size_t begin = i + 1 - length;
+            if (memcmp(text + begin, verbs[v], length) == 0 && (begin == start || is(text[begin - 1], PM_IS_SPACE) || text[begin - 1] == '/')) return 1;
         }
     }
     return 0;

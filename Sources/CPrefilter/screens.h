@@ -20,9 +20,9 @@ typedef struct pm_name {
 } pm_name;
 
 /// The fragment `id` at `at`: bit i is set if the detector of its screen i has to look. `name`: the name around `at`, or NULL if it
-/// is not known. Nothing before `from` has been reported.
+/// is not known. `commands`: what is known from places before. Nothing before `from` has been reported.
 uint8_t pm_screen_fragment(const pm_tables *tables, const uint8_t *text, size_t from, size_t at, size_t to,
-                           const pm_fragment *fragment, const pm_name *name);
+                           const pm_fragment *fragment, const pm_name *name, pm_commands *commands);
 
 /// `escape` and `element` (Views.swift): the first byte of an escape at `at`.
 int pm_screen_escape(const uint8_t *text, size_t at, size_t to);

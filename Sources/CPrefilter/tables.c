@@ -33,7 +33,7 @@ const uint16_t pm_kinds[256] = {
     ['y'] = L, ['z'] = L, ['_'] = PM_IS_NAME, ['-'] = PM_IS_NAME | A, ['.'] = PM_IS_NAME | A,
     [' '] = PM_IS_BLANK | PM_IS_SPACE | PM_IS_SKIPPED, ['\t'] = PM_IS_BLANK | PM_IS_SPACE | PM_IS_SKIPPED,
     ['\n'] = PM_IS_SPACE | A, ['\v'] = PM_IS_SPACE, ['\f'] = PM_IS_SPACE, ['\r'] = PM_IS_SPACE, [0x1b] = A,
-    ['"'] = Q | B, ['\''] = Q | B, ['`'] = Q | B, ['{'] = B, [0xef] = A, ['\\'] = PM_IS_SKIPPED | E | PM_BEGINS_ESCAPE | C,
+    ['"'] = Q | B, ['\''] = Q | B, ['`'] = Q | B, ['{'] = B, [0xef] = A, ['\\'] = PM_IS_SKIPPED | E | PM_BEGINS_ESCAPE | C | A,
     ['('] = PM_IS_SKIPPED | A, ['['] = PM_IS_SKIPPED | E | A, ['*'] = A, ['='] = O | A, [':'] = O | E | C | A, ['>'] = O | E | A, ['<'] = E | A, [','] = O | A,
     ['|'] = O | C | A, ['$'] = C, ['!'] = C | A, ['&'] = C, ['%'] = E | PM_BEGINS_ESCAPE | A, [';'] = E, ['?'] = E | A, ['~'] = A,
 };

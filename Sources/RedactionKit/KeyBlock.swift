@@ -58,7 +58,8 @@ extension Scanner {
         if text.at(start - 1) == .space { start -= 1 }
         let dashesEnd = start
         while start > 0, dashesEnd - start < KeyBlock.dashes, text[start - 1] == UInt8(ascii: "-") { start -= 1 }
-        guard dashesEnd - start >= KeyBlock.minimumDashes else { return }
+        // Right behind a placeholder, it was looked at together with what that stands for.
+        guard dashesEnd - start >= KeyBlock.minimumDashes, !pass.followsPlaceholder(start) else { return }
         var i = index + 6
         let limit = min(text.count, i + 64)
         while i < limit, text[i].isUpper || text[i].isDigit || text[i] == .space { i += 1 }

@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// One examination of a text: what is to be decided, and what has been found.
 struct Pass {
     let text: Text
@@ -32,6 +34,11 @@ struct Pass {
     var longValueEnd = 0
     /// Where the last credential word began whose value was examined.
     var lastWord = -1
+    /// What is known of the commands before the last option.
+    var commands = pm_commands()
+    /// Where `afterPlaceholdersInOrder` has looked, and the last place in it that follows a placeholder.
+    private var placeholdersSeen = 0..<0
+    private var lastPlaceholder = 0
     /// Where the pieces of over-long stretches begin that cross `lower`.
     private(set) var pieces: Pieces
     /// The same at the beginning of the pass; what an over-long value takes along may have begun before it.
@@ -135,12 +142,30 @@ struct Pass {
     /// The part of `range` after the last placeholder of ours, whose words announce nothing. What stands before it was farther
     /// away before.
     func afterPlaceholders(_ range: Range<Int>) -> Range<Int> {
+        (lastPlaceholderEnd(in: range) ?? range.lowerBound)..<range.upperBound
+    }
+
+    /// The same, if it is asked from front to back: then each byte is looked at once.
+    mutating func afterPlaceholdersInOrder(_ range: Range<Int>) -> Range<Int> {
+        guard range.upperBound >= placeholdersSeen.upperBound, placeholdersSeen.contains(range.lowerBound) else {
+            if range.upperBound < placeholdersSeen.upperBound { return afterPlaceholders(range) }
+            placeholdersSeen = range
+            lastPlaceholder = lastPlaceholderEnd(in: range) ?? range.lowerBound
+            return lastPlaceholder..<range.upperBound
+        }
+        lastPlaceholder = lastPlaceholderEnd(in: placeholdersSeen.upperBound..<range.upperBound) ?? lastPlaceholder
+        placeholdersSeen = placeholdersSeen.lowerBound..<range.upperBound
+        return max(lastPlaceholder, range.lowerBound)..<range.upperBound
+    }
+
+    /// The last place behind the first of `range` that follows a placeholder.
+    private func lastPlaceholderEnd(in range: Range<Int>) -> Int? {
         var i = range.upperBound
         while i > range.lowerBound {
+            if followsPlaceholder(i) { return i }
             i -= 1
-            if followsPlaceholder(i + 1) { return (i + 1)..<range.upperBound }
         }
-        return range
+        return nil
     }
 
     /// Whether a placeholder stands right before or right behind `range`.

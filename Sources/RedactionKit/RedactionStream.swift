@@ -296,8 +296,17 @@ public struct RedactionStream: ~Copyable {
     /// `end`, or where a control sequence begins that would be cut in two there: it stays in the output as a whole. `isOpen`:
     /// whether it is one is not known yet.
     private func withoutCutSequence(_ text: Text, _ end: Int, _ isFinal: Bool) -> (end: Int, isOpen: Bool) {
-        // Back over parameters, to ESC `[` (ECMA-48, 5.4). Most secrets end with a letter.
         let floor = max(released, end - Scanner.maximumSequence)
+        if end == text.count, !isFinal {
+            // What may become a placeholder is no sequence, though its second letter would end one.
+            for length in 1..<Placeholders.mark.utf8CodeUnitCount
+            where end - length > floor && text[end - length - 1] == .escape
+                && text.isCut(Placeholders.mark, at: end - length)
+            {
+                return (end - length - 1, true)
+            }
+        }
+        // Back over parameters, to ESC `[` (ECMA-48, 5.4). Most secrets end with a letter.
         var i = end
         while i > floor, text[i - 1].isParameter { i -= 1 }
         if i > floor, text[i - 1] == UInt8(ascii: "[") { i -= 1 }

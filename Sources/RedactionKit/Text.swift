@@ -103,10 +103,25 @@ struct Text {
 
     /// Offset right after the line feed before `index`, looking back at most `limit` bytes.
     func lineStart(before index: Int, limit: Int) -> Int {
-        var i = index
         let floor = max(0, index - limit)
-        while i > floor, base[i - 1] != .lineFeed { i -= 1 }
-        return i
+        return last(.lineFeed, in: floor..<index).map { $0 + 1 } ?? floor
+    }
+
+    /// Offset of the last `byte` in `range`, or nil.
+    @inline(__always)
+    func last(_ byte: UInt8, in range: Range<Int>) -> Int? {
+        let found = pm_last(base, range.lowerBound, range.upperBound, byte)
+        return found < range.upperBound ? found : nil
+    }
+
+    /// Whether `://` begins in `range`.
+    func holdsScheme(_ range: Range<Int>) -> Bool {
+        var end = range.upperBound
+        while let colon = last(UInt8(ascii: ":"), in: range.lowerBound..<end) {
+            if has("://", at: colon) { return true }
+            end = colon
+        }
+        return false
     }
 }
 

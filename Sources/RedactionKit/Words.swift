@@ -157,18 +157,21 @@ extension Scanner {
             }
             return value
         }
-        let names: [(StaticString, Character)] = [
-            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("commat", "@"), ("colon", ":"),
-            ("sol", "/"),
-            ("plus", "+"), ("equals", "="), ("period", "."), ("lowbar", "_"), ("dash", "-"), ("hyphen", "-"),
-            ("percnt", "%"),
-        ]
-        for (name, character) in names
+        for (name, value) in Self.entities
         where name.utf8CodeUnitCount == range.count && text.has(name, at: range.lowerBound) {
-            return UInt32(character.asciiValue!)
+            return UInt32(value)
         }
         return nil
     }
+
+    /// HTML, 13.5: the names that stand for ASCII, and for what.
+    private static let entities: [(name: StaticString, value: UInt8)] = [
+        ("amp", UInt8(ascii: "&")), ("lt", UInt8(ascii: "<")), ("gt", UInt8(ascii: ">")), ("quot", .quote),
+        ("apos", .apostrophe), ("commat", UInt8(ascii: "@")), ("colon", UInt8(ascii: ":")), ("sol", UInt8(ascii: "/")),
+        ("plus", UInt8(ascii: "+")), ("equals", UInt8(ascii: "=")), ("period", UInt8(ascii: ".")),
+        ("lowbar", UInt8(ascii: "_")), ("dash", UInt8(ascii: "-")), ("hyphen", UInt8(ascii: "-")),
+        ("percnt", UInt8(ascii: "%")),
+    ]
 
     // MARK: - Atoms
 

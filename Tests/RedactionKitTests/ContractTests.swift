@@ -36,6 +36,39 @@ struct ContractTests {
         }
     }
 
+    /// What is left of a marker behind a placeholder opened a block, whose bytes were dropped if they came one by one.
+    @Test(arguments: ["PRIVATE KEY", "PRIV<cut>ATEKEY", "RSA PRIVATE KEY"], ["----", "-----"])
+    func `a marker right behind a placeholder begins no key`(label: String, dashes: String) {
+        let marker = "[REDACTED:a]" + dashes + "BEGIN " + label.joined + dashes
+        let digits = String(repeating: "aB3d", count: 16)
+        for rest in [digits + "\n", " " + digits, "\\n" + digits + "\\n", digits + ".\"", "\n" + digits + "\n", ""] {
+            #expect(everyWay(standard, marker + rest) == marker + rest)
+        }
+        let name = "pass" + "word="
+        #expect(
+            everyWay(standard, marker + "\n" + name + "tR7xQ2mPw9\n").hasSuffix(
+                "\n" + name + "[REDACTED:generic-password]\n"))
+    }
+
+    /// `ESC [ R` is a control sequence, unless it becomes a placeholder behind an ESC.
+    @Test(arguments: ["[REDACTED", "[REDACTED:a]x", "[RED", "[REDx", "[R", "[m", "[1Rx"])
+    func `an over-long word ends at an escape before a placeholder`(tail: String) {
+        let letters = Array(("xa" + "pp-1S5KJL-0370796195-" + String(repeating: "bc3cf05a", count: 40)).utf8)
+        let word = letters.map { "%" + String($0, radix: 16) }.joined()
+        let text = Array((word + "\u{1b}" + tail).utf8)
+        for property in RedactionFuzz.Property.allCases {
+            #expect(RedactionFuzz.breaks(property, text, .small) == nil, "\(property.rawValue)")
+        }
+    }
+
+    /// With enough text around it, a quick look at the name saw a backslash behind it and no operator.
+    @Test(arguments: ["\\u001b[0m=", "\\x1b[0m: ", "\\033[1;31m=", "\\e[0m=", "\\e[m = ", " \\e[m= ", "\\\\u001b[0m="])
+    func `a colour that is written as an escape stands between a name and its operator`(colour: String) {
+        let words = String(repeating: "words of a log ", count: 8)
+        let before = words + "pass" + "word" + colour
+        #expect(everyWay(standard, before + "tR7xQ2mPw9 " + words) == before + "[REDACTED:generic-password] " + words)
+    }
+
     // MARK: - Options of commands
 
     @Test(arguments: [

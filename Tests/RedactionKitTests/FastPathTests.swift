@@ -94,6 +94,43 @@ struct FastPathTests {
         }
     }
 
+    /// Asked from front to back, and each time anew.
+    @Test func `commands before an option, and placeholders, are the same however they were asked for`() {
+        let parts = [
+            "mysql", "curl", "docker", "login", "htpasswd", " -p", " -u", " -b", " --user", " --username", " a", ":",
+            ",", " | ",
+            " & ", "|", "\n", "\\\n", "\\\r\n", "\r\n", "x", "-", ".", " ", "\"", "[REDACTED:a]", "\u{1b}[0m", "]",
+        ]
+        var random = SplitMix(seed: 11)
+        var found = 0
+        for _ in 0..<600 {
+            let bytes = (0..<random.below(400)).reduce(into: [UInt8]()) { text, _ in
+                text += Array(random.pick(parts).utf8)
+            }
+            bytes.withUnsafeBufferPointer { buffer in
+                guard let base = buffer.baseAddress else { return }
+                let text = Text(base: base, count: buffer.count)
+                var pass = Pass(text: text, placeholderBytes: Shared.standard.options.template.bytes)
+                let reach = 1 + random.below(200)
+                for index in 0..<text.count where text[index] == .space && !random.chance(4) {
+                    let range = max(0, index - reach)..<index
+                    #expect(pass.afterPlaceholdersInOrder(range) == pass.afterPlaceholders(range))
+                    var anew = pm_commands()
+                    var (value, valueAnew) = (0, 0)
+                    let floor = range.lowerBound
+                    let options = pm_password_option(&pass.commands, base, index, text.count, floor, &value)
+                    let expected = pm_password_option(&anew, base, index, text.count, floor, &valueAnew)
+                    #expect(options == expected && (options == 0 || value == valueAnew))
+                    anew = pm_commands()
+                    let commands = pm_command_options(&pass.commands, base, floor, index)
+                    #expect(commands == pm_command_options(&anew, base, floor, index))
+                    found += options == 0 ? 0 : 1
+                }
+            }
+        }
+        #expect(found > 100)
+    }
+
     /// Found by the fuzzers under AddressSanitizer: the byte behind the text was read.
     @Test(arguments: ["{\"data\": {\"a\": \"abc", "kind: Secret\ndata:\n  a: abc"])
     func `a member of a manifest may end with the text`(text: String) {

@@ -193,6 +193,9 @@ size_t pm_find_base64_text(const uint8_t *text, size_t from, size_t end, size_t 
 /// tabs or line ends. Sets `*stretch_end`; returns `end` if there is none.
 size_t pm_find_hex_text(const uint8_t *text, size_t from, size_t end, size_t *stretch_end);
 
+/// Offset of the last `byte` in `text[start, end)`, or `end`.
+size_t pm_last(const uint8_t *text, size_t start, size_t end, uint8_t byte);
+
 /// Whether a command that takes `user@host` begins a word in `text[start, end)`: `ssh `, `rsync ` …
 int pm_has_remote_command(const uint8_t *text, size_t count, size_t start, size_t end);
 
@@ -222,19 +225,35 @@ enum pm_option {
     PM_OPTION_LOGIN = 1024,
     /// No command: a user has been named, `-u user`.
     PM_OPTION_NAMED = 2048,
+    /// No command either: the word `login`.
+    PM_OPTION_LOGS_IN = 4096,
 };
+/// Bits of `pm_option`.
+#define PM_OPTION_COUNT 13
 
 /// Longest user before the colon of `-u user:x`, in bytes.
 #define PM_COMMAND_USER 256
 /// Bytes before an option in which its command may stand.
 #define PM_COMMAND_REACH 512
 
+/// What is known of the commands of a text that is asked about from front to back, so that it is read once however many options
+/// it has. All zero before the first question about a text.
+typedef struct pm_commands {
+    /// The text has been read up to `to`, from where the line begins, or, if it was not seen to begin, from `from` on.
+    size_t from, to;
+    /// For each bit of `pm_option`, 1 more than where the last word stands that sets it; 0 if none does.
+    size_t last[PM_OPTION_COUNT];
+    /// Between these places stand no line end and nothing that ends a user.
+    size_t user, user_end;
+} pm_commands;
+
 /// What commands in `text[floor, at)` have options that take a password: those in the line of `at`, behind the last ` |` or ` &`.
-uint32_t pm_command_options(const uint8_t *text, size_t floor, size_t at);
+/// `at` is where a blank stands. The answer depends on the text alone, whatever was asked before.
+uint32_t pm_command_options(pm_commands *seen, const uint8_t *text, size_t floor, size_t at);
 
 /// What the option at `at`, the blank before it, is to the commands in `text[floor, at)`, if a value follows it in `text[0, to)` that
 /// is no path, no port and no option; else 0. Sets `*value` to where the value begins.
-uint32_t pm_password_option(const uint8_t *text, size_t at, size_t to, size_t floor, size_t *value);
+uint32_t pm_password_option(pm_commands *seen, const uint8_t *text, size_t at, size_t to, size_t floor, size_t *value);
 
 /// A value in token text, and what names its provider.
 typedef struct pm_provider_match {

@@ -183,6 +183,8 @@ extension Scanner {
         let text = pass.text
         var i = start - 1
         let floor = max(0, start - 256)
+        // Most addresses have none before them.
+        guard pass.isInAuthority && floor == 0 || text.holdsScheme(floor..<start) else { return false }
         var slash = index
         var colon = -1
         while i >= floor {

@@ -17,13 +17,13 @@ extension Scanner {
         let text = pass.text
         let reach = min(Int(PM_COMMAND_REACH), limits.context / 2)
         // What stands before a placeholder was farther away before.
-        var floor = pass.afterPlaceholders(max(0, index - reach)..<index).lowerBound
+        var floor = pass.afterPlaceholdersInOrder(max(0, index - reach)..<index).lowerBound
         // Nor is a command what a placeholder left of a word.
         if pass.followsPlaceholder(floor) {
             while floor < index, text[floor].isIdentifier || text[floor].isOne(of: "-.") { floor += 1 }
         }
         var start = 0
-        let options = pm_password_option(text.base, index, text.count, floor, &start)
+        let options = pm_password_option(&pass.commands, text.base, index, text.count, floor, &start)
         guard options != 0, start < text.count else { return }
         func has(_ option: pm_option) -> Bool { options & option.rawValue != 0 }
         if has(PM_OPTION_B) {

@@ -17,7 +17,7 @@ extension Scanner {
         if isMid, value.lowerBound == start { return }
         var context = found.context_start..<value.lowerBound
         var isWeak = found.is_weak != 0
-        let own = pass.afterPlaceholders(context)
+        let own = pass.afterPlaceholdersInOrder(context)
         if own != context {
             context = own
             let strength = pm_match_provider(
