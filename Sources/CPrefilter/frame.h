@@ -11,6 +11,10 @@
 #include "screens.h"
 
 #define PM_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+// What is inlined passes no vectors.
+#pragma clang diagnostic ignored "-Wpsabi"
+#endif
 
 /// Blocks of a chunk. The masks of a chunk stay in the first-level cache.
 enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
@@ -19,7 +23,18 @@ enum { BLOCKS = 32, CHUNK = BLOCKS * BLOCK };
 enum { MOST_RUNS = CHUNK / (PM_MINIMUM_RUN + 1) + 2, MOST = 2 * CHUNK + MOST_RUNS };
 _Static_assert(MOST <= PM_MINIMUM_CAPACITY, "a chunk's candidates fit");
 
-/// Masks of the blocks of a chunk: 0 is the block before it, `blocks` + 1 the one behind it.
+/// Masks of eight blocks, one a lane.
+typedef uint64_t lanes __attribute__((vector_size(64)));
+
+/// A row a block: the one before the chunk, its blocks, the one behind it.
+enum { LANES = 8, ROWS = BLOCKS + 2 };
+_Static_assert(BLOCKS % LANES == 0 && BLOCKS < 64, "whole vectors, and a bit for each block");
+
+/// What `block_masks` holds, of the blocks of a chunk: row 0 is the block before it, `blocks` + 1 the one behind it.
+typedef struct rows {
+    uint64_t token[ROWS], alnum[ROWS], places[ROWS], fragments[ROWS], groups[ROWS], pairs[ROWS], operators[ROWS], skipped[ROWS];
+} rows;
+
 typedef struct frame {
     const pm_tables *tables;
     const uint8_t *text;
@@ -29,13 +44,13 @@ typedef struct frame {
 
     /// Blocks of this chunk; the last one of a text, and a short text, has fewer.
     unsigned blocks;
-    block_masks masks[BLOCKS + 2];
-    /// Ends of 16 token bytes in a row.
-    uint64_t sixteen[BLOCKS + 2];
+    rows masks;
     /// Bytes of long runs in the block before.
     uint64_t covered;
+    /// Edges of long runs, and where a word begins in one.
+    uint64_t edge_masks[ROWS], begin_masks[ROWS];
     /// Where text in base64 and in hexadecimal begins, and where an anchor stands; only if `has_hits`.
-    uint64_t base64_text[BLOCKS + 2], hex_text[BLOCKS + 2], anchors[BLOCKS + 2];
+    uint64_t base64_text[ROWS], hex_text[ROWS], anchors[ROWS];
     int has_hits;
 
     /// A long run that goes on behind the chunk: where it began, and what has been seen in it.
@@ -47,7 +62,7 @@ typedef struct frame {
     size_t open_value;
 
     /// Where a provider's value may begin.
-    uint64_t values[BLOCKS + 2];
+    uint64_t values[ROWS];
 
     pm_commands commands;
 
@@ -55,8 +70,6 @@ typedef struct frame {
     /// Offsets in the chunk: of places; of what may be fragments; of beginnings of words in long runs; of long runs and, by turns, of what
     /// follows them. Writers fill entries beyond the end.
     uint16_t places[CHUNK + BLOCK], marks[CHUNK + BLOCK], begins[CHUNK + BLOCK], edges[2 * MOST_RUNS + BLOCK];
-    /// The block before ended with an operator, or with what may stand between one and a value.
-    uint64_t reaches;
     /// Candidates that are found apart from fragments, in order.
     pm_candidate others[CHUNK + MOST_RUNS];
     uint32_t other_count;
@@ -69,14 +82,25 @@ PM_INLINE void emit(frame *f, size_t start, size_t end, uint8_t kind, uint8_t fl
 
 // MARK: Classify
 
+PM_INLINE void set_row(rows *r, unsigned k, block_masks m) {
+    r->token[k] = m.token, r->alnum[k] = m.alnum, r->places[k] = m.places, r->fragments[k] = m.fragments;
+    r->groups[k] = m.groups, r->pairs[k] = m.pairs, r->operators[k] = m.operators, r->skipped[k] = m.skipped;
+}
+
+/// Row `from` becomes row `to`.
+PM_INLINE void move_row(rows *r, unsigned from, unsigned to) {
+    r->token[to] = r->token[from], r->alnum[to] = r->alnum[from], r->places[to] = r->places[from], r->fragments[to] = r->fragments[from];
+    r->groups[to] = r->groups[from], r->pairs[to] = r->pairs[from], r->operators[to] = r->operators[from], r->skipped[to] = r->skipped[from];
+}
+
 PM_INLINE void read_block(const kernel_state *state, frame *f, size_t position, unsigned k) {
     if (position + BLOCK + PM_LOOKAHEAD <= f->to) {
-        f->masks[k] = classify(state, f->text + position);
+        set_row(&f->masks, k, classify(state, f->text + position));
         return;
     }
     // The end of the text is read from a padded copy, so that no byte beyond it is.
     if (position >= f->to) {
-        f->masks[k] = (block_masks){0};
+        set_row(&f->masks, k, (block_masks){0});
         return;
     }
     size_t left = f->to - position;
@@ -87,69 +111,100 @@ PM_INLINE void read_block(const kernel_state *state, frame *f, size_t position, 
         uint64_t valid = (1ull << left) - 1;
         m.places &= valid, m.fragments &= valid;
     }
-    f->masks[k] = m;
+    set_row(&f->masks, k, m);
 }
 
 // MARK: Join
 
-/// Bits moved to later bytes, with those of the block before; and to earlier bytes, with those of the block behind.
-PM_INLINE uint64_t later(uint64_t mask, uint64_t before, unsigned by) { return mask << by | before >> (64 - by); }
-PM_INLINE uint64_t earlier(uint64_t mask, uint64_t behind, unsigned by) { return mask >> by | behind << (64 - by); }
+PM_INLINE lanes load(const uint64_t *rows) {
+    lanes v;
+    __builtin_memcpy(&v, rows, sizeof v);
+    return v;
+}
 
-/// Finds ends of sixteen token bytes in a row by doubling.
-PM_INLINE void find_runs(frame *f, unsigned first) {
-    for (unsigned k = first; k < f->blocks + 2; k++) {
-        uint64_t now = f->masks[k].token, before = f->masks[k - 1].token;
-        // Of the block before only the last bits matter.
-        uint64_t two = now & later(now, before, 1), two_before = before & before << 1;
-        uint64_t four = two & later(two, two_before, 2), four_before = two_before & two_before << 2;
-        uint64_t eight = four & later(four, four_before, 4), eight_before = four_before & four_before << 4;
-        f->sixteen[k] = eight & later(eight, eight_before, 8);
+PM_INLINE void store(uint64_t *rows, lanes v) { __builtin_memcpy(rows, &v, sizeof v); }
+
+/// Bits moved to later bytes, with those of the blocks before; and to earlier bytes, with those of the blocks behind.
+PM_INLINE lanes later(lanes now, lanes before, int by) { return now << by | before >> (64 - by); }
+PM_INLINE lanes earlier(lanes now, lanes behind, int by) { return now >> by | behind << (64 - by); }
+
+/// Ends of sixteen token bytes in a row, by doubling. Of the blocks before only the last bits matter.
+PM_INLINE lanes sixteen(lanes now, lanes before) {
+    for (int by = 1; by < 16; by *= 2) {
+        now &= later(now, before, by);
+        before &= before << by;
     }
+    return now;
+}
+
+/// What stands behind an operator, or behind what may stand between one and a value: the sum carries through what is skipped. `reaches`
+/// has bit 0 set where the block before ends so.
+PM_INLINE lanes reached(lanes operators, lanes skipped, lanes reaches) {
+    lanes found = operators << 1 | reaches;
+    return found | (((found & skipped) + skipped) ^ skipped);
+}
+
+/// Joins masks over the borders of blocks, eight blocks at once. Lanes behind the last block of a text hold anything, and what becomes
+/// of them is not read.
+PM_INLINE void join(frame *f) {
+    const rows *m = &f->masks;
+    lanes covered_before = {0};
+    covered_before[LANES - 1] = f->covered;
+    for (unsigned k = 1; k <= f->blocks; k += LANES) {
+        // All bytes of long runs: the ends of sixteen, and the fifteen bytes before each.
+        lanes token = load(m->token + k), ends = sixteen(token, load(m->token + k - 1)), ends_behind = sixteen(load(m->token + k + 1), token);
+        lanes covered = ends, behind = ends_behind;
+        for (int by = 1; by < 16; by *= 2) {
+            covered |= earlier(covered, behind, by);
+            behind |= behind >> by;
+        }
+        lanes shifted = __builtin_shufflevector(covered_before, covered, 7, 8, 9, 10, 11, 12, 13, 14);
+        store(f->edge_masks + k, covered ^ later(covered, shifted, 1));
+        covered_before = covered;
+
+        // Where a token may begin: no letter or digit stands before it.
+        store(f->begin_masks + k, covered & ~later(load(m->alnum + k), load(m->alnum + k - 1), 1));
+
+        // Sixteen token bytes behind an operator, or behind what may stand between. A block of nothing else passes for one behind an operator.
+        lanes operators = load(m->operators + k - 1), skipped = load(m->skipped + k - 1);
+        lanes reaches = ((reached(operators, skipped, (lanes){0}) & skipped) | operators) >> 63;
+        reaches |= (lanes)(skipped == ~(lanes){0}) & 1;
+        store(f->values + k, reached(load(m->operators + k), load(m->skipped + k), reaches) & earlier(ends, ends_behind, 15));
+
+        // Four groups in a row, ten pairs in a row.
+        lanes groups = load(m->groups + k), groups_behind = load(m->groups + k + 1);
+        groups &= earlier(groups, groups_behind, 4), groups_behind &= groups_behind >> 4;
+        store(f->base64_text + k, groups & earlier(groups, groups_behind, 8) & covered);
+        lanes pairs = load(m->pairs + k), pairs_behind = load(m->pairs + k + 1);
+        pairs &= earlier(pairs, pairs_behind, 2), pairs_behind &= pairs_behind >> 2;
+        lanes four = pairs & earlier(pairs, pairs_behind, 4), four_behind = pairs_behind & pairs_behind >> 4;
+        store(f->hex_text + k, four & earlier(four, four_behind, 8) & earlier(pairs, pairs_behind, 16) & covered);
+    }
+    f->covered = covered_before[LANES - 1];
 }
 
 /// Lists what is to be looked at.
 PM_INLINE void list(frame *f) {
     uint32_t places = 0, marks = 0, begins = 0, edges = 0;
-    uint64_t hits = 0, covered_before = f->covered;
+    uint64_t hits = 0, with_places = 0, with_marks = 0;
     for (unsigned k = 1; k <= f->blocks; k++) {
-        const block_masks *m = &f->masks[k], *behind = &f->masks[k + 1];
         unsigned base = (k - 1) * BLOCK;
-        places = append_bits(f->places, places, m->places, base);
-        marks = append_bits(f->marks, marks, m->fragments, base);
-
-        // All bytes of long runs: the ends of sixteen, and the fifteen bytes before each.
-        uint64_t covered = f->sixteen[k];
-        covered |= covered >> 1;
-        covered |= covered >> 2;
-        covered |= covered >> 4;
-        covered |= covered >> 8;
-        uint64_t next = f->sixteen[k + 1] & 0x7fff;
-        covered |= next ? ~0ull << (49 + __builtin_ctzll(next | 0x8000)) : 0;
-        edges = append_bits(f->edges, edges, covered ^ later(covered, covered_before, 1), base);
-        covered_before = covered;
-
-        // Where a token may begin: no letter or digit stands before it.
-        begins = append_bits(f->begins, begins, covered & ~later(m->alnum, f->masks[k - 1].alnum, 1), base);
-
-        // Sixteen token bytes behind an operator, or behind what may stand between. The sum carries through what is skipped.
-        uint64_t reached = m->operators << 1 | f->reaches;
-        reached |= ((reached & m->skipped) + m->skipped) ^ m->skipped;
-        f->reaches = ((reached & m->skipped) | m->operators) >> 63;
-        f->values[k] = reached & earlier(f->sixteen[k], f->sixteen[k + 1], 15);
-
-        // Four groups in a row, ten pairs in a row.
-        uint64_t two = m->groups & earlier(m->groups, behind->groups, 4), two_behind = behind->groups & behind->groups >> 4;
-        uint64_t text = two & earlier(two, two_behind, 8) & covered;
-        uint64_t pairs = m->pairs & earlier(m->pairs, behind->pairs, 2), pairs_behind = behind->pairs & behind->pairs >> 2;
-        uint64_t four = pairs & earlier(pairs, pairs_behind, 4), four_behind = pairs_behind & pairs_behind >> 4;
-        uint64_t hex = four & earlier(four, four_behind, 8) & earlier(pairs, pairs_behind, 16) & covered;
-        f->base64_text[k] = text;
-        f->hex_text[k] = hex;
+        with_places |= (uint64_t)(f->masks.places[k] != 0) << k;
+        with_marks |= (uint64_t)(f->masks.fragments[k] != 0) << k;
+        edges = append_bits(f->edges, edges, f->edge_masks[k], base);
+        begins = append_bits(f->begins, begins, f->begin_masks[k], base);
+        hits |= f->base64_text[k] | f->hex_text[k];
         f->anchors[k] = 0;
-        hits |= text | hex;
     }
-    f->covered = covered_before;
+    // Most blocks have none.
+    for (; with_places; with_places &= with_places - 1) {
+        unsigned k = (unsigned)__builtin_ctzll(with_places);
+        places = append_bits(f->places, places, f->masks.places[k], (k - 1) * BLOCK);
+    }
+    for (; with_marks; with_marks &= with_marks - 1) {
+        unsigned k = (unsigned)__builtin_ctzll(with_marks);
+        marks = append_bits(f->marks, marks, f->masks.fragments[k], (k - 1) * BLOCK);
+    }
     f->has_hits = hits != 0;
     f->place_count = places;
     f->mark_count = marks;
@@ -166,8 +221,14 @@ PM_INLINE void find_anchors(frame *f, size_t position) {
     size_t left = f->to - position;
     for (uint32_t i = 0; i < f->begin_count; i++) {
         size_t at = f->begins[i];
-        if (at + 3 > left) break;
-        uint32_t hash = pm_hash(text[at], text[at + 1], text[at + 2]);
+        uint32_t key = 0;
+        if (__builtin_expect(at + sizeof key > left, 0)) {
+            if (at + 3 > left) break;
+            __builtin_memcpy(&key, text + at, 3);
+        } else {
+            __builtin_memcpy(&key, text + at, sizeof key);
+        }
+        uint32_t hash = pm_hash_key(key);
         if (__builtin_expect(pm_filter_has(f->tables->anchor_filter, hash), 0) &&
             pm_has_anchor(f->tables, f->text, position + at, f->to, hash)) {
             f->anchors[1 + at / BLOCK] |= 1ull << (at % BLOCK);
@@ -226,9 +287,8 @@ enum marks { PLACES, FRAGMENTS };
 PM_INLINE uint64_t marks_before(const frame *f, size_t position, size_t at, enum marks marks) {
     if (at < BLOCK && position == f->from && position > 0) return ~0ull;
     unsigned k = (unsigned)(at / BLOCK), bits = at % BLOCK;
-    const block_masks *m = &f->masks[k], *n = m + 1;
-    uint64_t before = marks == PLACES ? m->places : m->fragments, now = marks == PLACES ? n->places : n->fragments;
-    return bits ? now << (BLOCK - bits) | before >> bits : before;
+    const uint64_t *row = (marks == PLACES ? f->masks.places : f->masks.fragments) + k;
+    return bits ? row[1] << (BLOCK - bits) | row[0] >> bits : row[0];
 }
 
 /// Where hyphens end the groups of a UUID.
@@ -494,8 +554,8 @@ PM_INLINE void sift_marks(frame *f, size_t position) {
     // The last bytes of the text.
     for (; i < f->mark_count; i++) f->marks[count++] = f->marks[i];
     f->mark_count = count;
-    for (unsigned k = 1; k <= f->blocks; k++) f->masks[k].fragments = 0;
-    for (i = 0; i < count; i++) f->masks[1 + f->marks[i] / BLOCK].fragments |= 1ull << (f->marks[i] % BLOCK);
+    for (unsigned k = 1; k <= f->blocks; k++) f->masks.fragments[k] = 0;
+    for (i = 0; i < count; i++) f->masks.fragments[1 + f->marks[i] / BLOCK] |= 1ull << (f->marks[i] % BLOCK);
 }
 
 PM_INLINE void look_at_fragments(const kernel_state *state, frame *f, size_t position) {
@@ -553,8 +613,8 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
     const kernel_state state = prepare(tables);
     frame f;
     f.tables = tables, f.text = text, f.from = from, f.to = to, f.out = out, f.count = 0;
-    f.covered = 0, f.is_open = 0, f.open_start = 0, f.open_flags = 0, f.open_has_value = 0, f.open_value = 0, f.reaches = reaches(text, from);
-    f.masks[0] = (block_masks){0};
+    f.covered = 0, f.is_open = 0, f.open_start = 0, f.open_flags = 0, f.open_has_value = 0, f.open_value = 0;
+    set_row(&f.masks, 0, (block_masks){.operators = reaches(text, from) << (BLOCK - 1)});
     f.commands = (pm_commands){0};
     size_t position = from;
     for (; position < to; position += CHUNK) {
@@ -571,13 +631,12 @@ size_t PM_SCAN(const pm_tables *tables, const uint8_t *text, size_t from, size_t
         f.blocks = left < BLOCKS ? (unsigned)left : BLOCKS;
         unsigned k = 1;
         if (position > from) {
-            f.masks[0] = f.masks[BLOCKS];
-            f.masks[1] = f.masks[BLOCKS + 1];
-            f.sixteen[1] = f.sixteen[BLOCKS + 1];
+            move_row(&f.masks, BLOCKS, 0);
+            move_row(&f.masks, BLOCKS + 1, 1);
             k = 2;
         }
         for (unsigned i = k; i < f.blocks + 2; i++) read_block(&state, &f, position + (i - 1) * BLOCK, i);
-        find_runs(&f, k);
+        join(&f);
         list(&f);
         find_anchors(&f, position);
         sift_marks(&f, position);

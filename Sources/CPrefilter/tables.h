@@ -238,16 +238,16 @@ static inline uint8_t pm_fold(uint8_t byte) { return byte | 0x20; }
 /// Lower case of ASCII letters, other bytes unchanged.
 static inline uint8_t pm_lower(uint8_t byte) { return (uint8_t)(byte - 'A') < 26 ? byte | 0x20 : byte; }
 
-/// 16 bits of hash of three bytes.
-static inline uint32_t pm_hash(uint8_t a, uint8_t b, uint8_t c) {
-    uint32_t key = (uint32_t)a | (uint32_t)b << 8 | (uint32_t)c << 16;
-    return (key * 0x9E3779B1u) >> 16;
-}
+/// 16 bits of hash of the first three of the bytes in `key`.
+static inline uint32_t pm_hash_key(uint32_t key) { return ((key & 0xffffffu) * 0x9E3779B1u) >> 16; }
+
+/// The same of three bytes.
+static inline uint32_t pm_hash(uint8_t a, uint8_t b, uint8_t c) { return pm_hash_key((uint32_t)a | (uint32_t)b << 8 | (uint32_t)c << 16); }
 
 static inline uint32_t pm_hash_folded(const uint8_t *p) { return pm_hash(pm_fold(p[0]), pm_fold(p[1]), pm_fold(p[2])); }
 
 /// The same of the first three of the bytes in `key`.
-static inline uint32_t pm_hash_three(uint32_t key) { return (((key | 0x202020u) & 0xffffffu) * 0x9E3779B1u) >> 16; }
+static inline uint32_t pm_hash_three(uint32_t key) { return pm_hash_key(key | 0x202020u); }
 
 /// 16 bits of hash of the first bytes of the eight in `key`, letters folded to lower case.
 static inline uint32_t pm_hash_first(uint64_t key, unsigned count) {

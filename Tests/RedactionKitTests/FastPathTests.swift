@@ -81,6 +81,19 @@ struct FastPathTests {
         #expect(Shared.standard.redact(before + colour + token) == before + colour + "[REDACTED:github-pat]")
     }
 
+    /// Masks are joined over the borders of blocks of 64 bytes, eight blocks at once, and chunks of 2,048.
+    @Test(arguments: [0, 1, 64, 130])
+    func `a provider's key is found wherever it stands behind its operator`(blanks: Int) {
+        let key = "k3J9x2Lq7Vb5Nw8" + "Zr4Tc6Yd1Mf0Hg2Sp"
+        let line = "datadog = " + String(repeating: " ", count: blanks) + key + "; see /srv/app/releases/20260304\n"
+        let expected = Shared.standard.redact(line)
+        #expect(expected.contains("[REDACTED:provider-key]") == (blanks < 2))
+        for offset in 0..<2200 {
+            let before = String(repeating: "plain words ", count: 200).prefix(offset) + "\n"
+            #expect(Shared.standard.redact(before + line) == before + expected, "at \(offset)")
+        }
+    }
+
     /// A search leaves out long stretches of letters and digits, in which no token begins, and nothing else.
     @Test func `tokens are found on both sides of long words, and not in them`() {
         let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
