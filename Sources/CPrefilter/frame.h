@@ -560,11 +560,17 @@ PM_INLINE void sift_marks(frame *f, size_t position) {
 
 PM_INLINE void look_at_fragments(const kernel_state *state, frame *f, size_t position) {
     const uint64_t *filter = f->tables->fragment_filter, *three = f->tables->three_fragment_filter;
+    uint32_t last_key = 0;
+    size_t last = f->to;
     for (uint32_t i = 0; i < f->mark_count; i++) {
         size_t at = position + f->marks[i];
         uint32_t key = 0;
         if (__builtin_expect(at + sizeof key <= f->to, 1)) __builtin_memcpy(&key, f->text + at, sizeof key);
         else __builtin_memcpy(&key, f->text + at, f->to - at);
+        // One byte five times, or more: what may begin here began one place before.
+        int is_repeated = key == last_key && at == last + 1 && f->tables->repeats[(uint8_t)key];
+        last_key = key, last = at;
+        if (is_repeated) continue;
         if (pm_filter_has(filter, pm_hash_four(key)) || pm_filter_has(three, pm_hash_three(key))) look_at_fragment(state, f, at);
     }
 }

@@ -556,28 +556,53 @@ int pm_screen_context(const pm_tables *tables, const uint8_t *text, size_t start
     return 0;
 }
 
-size_t pm_find_anchor(const pm_tables *tables, const uint8_t *text, size_t from, size_t end, int inner) {
-    for (size_t i = from; i + 3 <= end; i++) {
-        if (!inner && i > from && is(text[i - 1], PM_IS_ALNUM)) continue;
-        uint32_t hash = pm_hash(text[i], text[i + 1], text[i + 2]);
-        if (pm_filter_has(tables->anchor_filter, hash) && pm_has_anchor(tables, text, i, end, hash)) return i;
-    }
-    return end;
-}
-
-int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, uint32_t hash) {
+/// Number plus 1 of the first anchor that stands at `at`, of those from `number` on whose first three bytes hash alike; 0 if none does.
+/// `ways`: how they are asked for, if it matters, in a unit that begins at `start`.
+static inline uint32_t anchor_at(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, uint32_t number, const uint8_t *ways, size_t start) {
     uint64_t head = pm_eight(text + at, text + to);
-    for (uint32_t index = tables->anchor_heads[pm_slot(hash)]; index; index = tables->anchors[index - 1].next) {
-        const pm_anchor *anchor = &tables->anchors[index - 1];
+    for (; number; number = tables->anchors[number - 1].next) {
+        const pm_anchor *anchor = &tables->anchors[number - 1];
         size_t end = at + anchor->length;
         if ((head ^ anchor->head) & anchor->head_mask || end + anchor->minimum > to) continue;
+        if (ways && ways[number - 1] != PM_ANCHOR_ANY) {
+            size_t before = ways[number - 1];
+            if (before == PM_ANCHOR_SKIPPED || at - start < before) continue;
+            if (at - before > start && is(text[at - before - 1], PM_IS_ALNUM)) continue;
+        }
         if (anchor->length > 8 && memcmp(text + at + 8, anchor->bytes + 8, anchor->length - 8u) != 0) continue;
         const pm_set *followers = &tables->sets[anchor->followers];
         size_t i = 0;
         while (i < anchor->minimum && pm_set_has(followers, text[end + i])) i++;
-        if (i == anchor->minimum) return 1;
+        if (i == anchor->minimum) return number;
     }
     return 0;
+}
+
+int pm_has_anchor(const pm_tables *tables, const uint8_t *text, size_t at, size_t to, uint32_t hash) {
+    return anchor_at(tables, text, at, to, tables->anchor_heads[pm_slot(hash)], NULL, 0) != 0;
+}
+
+size_t pm_next_anchor(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, int inner, const uint8_t *ways, size_t at,
+                      size_t *number) {
+    if (*number < tables->anchor_count) {
+        uint32_t next = anchor_at(tables, text, at, end, tables->anchors[*number].next, ways, start);
+        if (next) {
+            *number = next - 1;
+            return at;
+        }
+        at++;
+    }
+    for (; at + 3 <= end; at++) {
+        if (!inner && at > start && is(text[at - 1], PM_IS_ALNUM)) continue;
+        uint32_t hash = pm_hash(text[at], text[at + 1], text[at + 2]);
+        if (!pm_filter_has(tables->anchor_filter, hash)) continue;
+        uint32_t found = anchor_at(tables, text, at, end, tables->anchor_heads[pm_slot(hash)], ways, start);
+        if (found) {
+            *number = found - 1;
+            return at;
+        }
+    }
+    return end;
 }
 
 /// If `index` lies in the parameters of a control sequence (ECMA-48, 5.4), the offset after its final byte; else 0.

@@ -5,13 +5,14 @@
 
 // clang-format off
 const uint8_t pm_classes[256] = {
-    ['+'] = 3, ['-'] = 3, ['.'] = 1, ['/'] = 3, ['0'] = 7, ['1'] = 7, ['2'] = 7, ['3'] = 7, ['4'] = 7, ['5'] = 7,
-    ['6'] = 7, ['7'] = 7, ['8'] = 7, ['9'] = 7, ['='] = 1, ['@'] = 1, ['A'] = 7, ['B'] = 7, ['C'] = 7, ['D'] = 7,
-    ['E'] = 7, ['F'] = 7, ['G'] = 7, ['H'] = 7, ['I'] = 7, ['J'] = 7, ['K'] = 7, ['L'] = 7, ['M'] = 7, ['N'] = 7,
-    ['O'] = 7, ['P'] = 7, ['Q'] = 7, ['R'] = 7, ['S'] = 7, ['T'] = 7, ['U'] = 7, ['V'] = 7, ['W'] = 7, ['X'] = 7,
-    ['Y'] = 7, ['Z'] = 7, [':'] = 8, ['$'] = 8, ['!'] = 8, ['|'] = 8, ['&'] = 8, ['\\'] = 8, ['_'] = 3, ['a'] = 7, ['b'] = 7, ['c'] = 7, ['d'] = 7, ['e'] = 7, ['f'] = 7, ['g'] = 7,
-    ['h'] = 7, ['i'] = 7, ['j'] = 7, ['k'] = 7, ['l'] = 7, ['m'] = 7, ['n'] = 7, ['o'] = 7, ['p'] = 7, ['q'] = 7,
-    ['r'] = 7, ['s'] = 7, ['t'] = 7, ['u'] = 7, ['v'] = 7, ['w'] = 7, ['x'] = 7, ['y'] = 7, ['z'] = 7, ['~'] = 1,
+    ['+'] = 19, ['-'] = 19, ['.'] = 17, ['/'] = 19, ['0'] = 23, ['1'] = 23, ['2'] = 23, ['3'] = 23, ['4'] = 23, ['5'] = 23,
+    ['6'] = 23, ['7'] = 23, ['8'] = 23, ['9'] = 23, ['='] = 17, ['@'] = 17, ['A'] = 23, ['B'] = 23, ['C'] = 23, ['D'] = 23,
+    ['E'] = 23, ['F'] = 23, ['G'] = 23, ['H'] = 23, ['I'] = 23, ['J'] = 23, ['K'] = 23, ['L'] = 23, ['M'] = 23, ['N'] = 23,
+    ['O'] = 23, ['P'] = 23, ['Q'] = 23, ['R'] = 23, ['S'] = 23, ['T'] = 23, ['U'] = 23, ['V'] = 23, ['W'] = 23, ['X'] = 23,
+    ['Y'] = 23, ['Z'] = 23, [':'] = 8, ['$'] = 8, ['!'] = 8, ['|'] = 8, ['&'] = 24, ['\\'] = 24, ['_'] = 19, ['a'] = 23, ['b'] = 23, ['c'] = 23, ['d'] = 23, ['e'] = 23, ['f'] = 23, ['g'] = 23,
+    ['h'] = 23, ['i'] = 23, ['j'] = 23, ['k'] = 23, ['l'] = 23, ['m'] = 23, ['n'] = 23, ['o'] = 23, ['p'] = 23, ['q'] = 23,
+    ['r'] = 23, ['s'] = 23, ['t'] = 23, ['u'] = 23, ['v'] = 23, ['w'] = 23, ['x'] = 23, ['y'] = 23, ['z'] = 23, ['~'] = 17,
+    ['%'] = 16, [0x1b] = 16, ['#'] = 16, [';'] = 16, ['?'] = 16, [0x80 ... 0xff] = 16,
 };
 
 #define D (PM_IS_DIGIT | PM_IS_HEX | PM_IS_NAME)
@@ -430,8 +431,23 @@ static void list_words(pm_tables *tables) {
 
 /// Puts fragments into buckets, so that few places pass a bucket without being one of its fragments. Each goes where it
 /// adds least, and once all are there each is asked again.
+/// Whether a fragment that begins with its first byte three times holds other bytes, or counts wherever it stands.
+static int is_more_than_repeated(const pm_fragment *fragment) {
+    if (fragment->bytes[1] != fragment->bytes[0] || fragment->bytes[2] != fragment->bytes[0]) return 0;
+    for (size_t i = 3; i < fragment->length; i++) {
+        if (fragment->bytes[i] != fragment->bytes[0]) return 1;
+    }
+    return fragment->screen_count != 1 || fragment->screens[0] != PM_SCREEN_INNER;
+}
+
 void pm_tables_finish(pm_tables *tables) {
     list_words(tables);
+    memset(tables->repeats, 1, sizeof tables->repeats);
+    for (uint32_t id = 0; id < tables->fragment_count; id++) {
+        const pm_fragment *fragment = &tables->fragments[id];
+        if (!is_more_than_repeated(fragment)) continue;
+        for (size_t c = 0; c < sizeof tables->repeats; c++) tables->repeats[c] &= pm_fold((uint8_t)c) != fragment->bytes[0];
+    }
     memset(tables->low, 0, sizeof tables->low);
     memset(tables->high, 0, sizeof tables->high);
     memset(tables->full, 0, sizeof tables->full);

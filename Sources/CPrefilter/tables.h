@@ -182,6 +182,8 @@ struct pm_tables {
     uint64_t fragment_filter[1024], three_fragment_filter[1024];
     /// Bit h is set if the first three bytes of anything that kernels mark hash to h: a fragment, a hint, a context's literal.
     uint64_t mark_filter[1024];
+    /// Whether all fragments that begin with this byte three times are it again and again, and count where they begin only.
+    uint8_t repeats[256];
 
     pm_word *words;
     uint32_t word_count, word_capacity;

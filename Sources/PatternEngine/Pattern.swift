@@ -28,6 +28,8 @@ public final class Pattern: @unchecked Sendable {
         public static let lines = Options(rawValue: 1)
         /// A search may end before the text does.
         public static let limited = Options(rawValue: 8)
+        /// A match begins where the search does, and nowhere else.
+        public static let anchored = Options(rawValue: 16)
         /// Check the pattern only: no JIT.
         public static let checkOnly = Options(rawValue: 4)
     }
@@ -39,6 +41,8 @@ public final class Pattern: @unchecked Sendable {
         var flags = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_DUPNAMES)
         if options.contains(.lines) { flags |= UInt32(PCRE2_MULTILINE) }
         if options.contains(.limited) { flags |= PCRE2_USE_OFFSET_LIMIT }
+        // Without a search for what a match must hold: that would look far ahead at each attempt.
+        if options.contains(.anchored) { flags |= PCRE2_ANCHORED | UInt32(PCRE2_NO_START_OPTIMIZE) }
         var number: Int32 = 0
         var offset = 0
         var text = source

@@ -46,13 +46,10 @@ final class CompiledRules: Sendable {
         }
     }
 
-    /// A rule's literal and whether anything may stand before it.
+    /// Whose literal it is, and whether anything may stand before it.
     struct Anchor: Sendable {
-        let bytes: [UInt8]
         let rule: Int
         let isInner: Bool
-        /// Index of the next anchor with the same three bytes, or -1.
-        var next: Int32
     }
 
     /// A credential word of the assignment detector, as it is found from a fragment.
@@ -111,10 +108,9 @@ final class CompiledRules: Sendable {
     /// The families of all fragments, and where those of each begin; one more entry ends the last.
     let families: [Family]
     let familyStarts: [Int]
-    private let anchors: [Anchor]
-    /// By slot of an anchor's first three bytes: the first one, or -1.
-    private let anchorHeads: [Int32]
-    private let patterns: Mutex<[Int: Result<Pattern, PatternError>]>
+    /// By the prefilter's number.
+    let anchors: [Anchor]
+    private let patterns: Mutex<[PatternKey: Result<Pattern, PatternError>]>
     let allowlists: [CompiledAllowlists?]
 
     /// How much a credential word says by itself; after a `weak` one (`key`, `salt`) only the value's randomness tells.
@@ -177,12 +173,9 @@ final class CompiledRules: Sendable {
         let tables = TablesBox()
         pm_tables_set_authority(tables.pointer, UInt32(clamping: limits.authority))
         var anchors: [Anchor] = []
-        var heads = Array(repeating: Int32(-1), count: Self.anchorSlots)
         var contexts: [(literal: [UInt8], rule: Int)] = []
         func addAnchor(_ bytes: [UInt8], rule: Int, isInner: Bool, followers: PatternHints.Followers) {
-            let slot = Self.slot(bytes[0], bytes[1], bytes[2])
-            anchors.append(Anchor(bytes: bytes, rule: rule, isInner: isInner, next: heads[slot]))
-            heads[slot] = Int32(anchors.count - 1)
+            anchors.append(Anchor(rule: rule, isInner: isInner))
             var set = followers.set.value
             pm_tables_add_anchor(tables.pointer, bytes, bytes.count, &set, followers.count)
         }
@@ -225,7 +218,6 @@ final class CompiledRules: Sendable {
         contextRules = contexts
         contextFirst = (0..<256).map { byte in contexts.contains { $0.literal[0] == UInt8(byte) } }
         self.anchors = anchors
-        anchorHeads = heads
 
         // Fragments. A literal that begins with another one shares its fragment.
         var wanted: [(literal: String, family: Family)] = []
@@ -268,8 +260,8 @@ final class CompiledRules: Sendable {
             wanted.append(("data:", .manifest))
             wanted.append(("data\"", .manifest))
         }
-        for anchor in anchors where anchor.isInner {
-            wanted.append((String(decoding: anchor.bytes, as: UTF8.self).asciiLowercased, .inner))
+        for rule in rules where rule.detector == .token && rule.inner {
+            for anchor in rule.anchors { wanted.append((anchor.asciiLowercased, .inner)) }
         }
         if keyMember != nil {
             wanted.append(("\"d\"", .jwk))
@@ -409,46 +401,25 @@ final class CompiledRules: Sendable {
         }
     }
 
-    private static let anchorSlots = 4096
-
-    @inline(__always)
-    private static func slot(_ a: UInt8, _ b: UInt8, _ c: UInt8) -> Int {
-        Int(((UInt32(a) | UInt32(b) << 8 | UInt32(c) << 16) &* 0x9E37_79B1) >> 20)
+    private struct PatternKey: Hashable {
+        let rule: Int
+        let isAnchored: Bool
     }
 
-    /// Calls `body` with the rule of each anchor that stands at `index` of `text`; `onlyInner`: of those that may stand inside a token.
-    @inline(__always)
-    func forEachAnchor(in text: Text, at index: Int, until end: Int, onlyInner: Bool, _ body: (_ rule: Int) -> Void) {
-        guard index + 3 <= end else { return }
-        var next = anchorHeads[Self.slot(text[index], text[index + 1], text[index + 2])]
-        anchors.withUnsafeBufferPointer { anchors in
-            while next >= 0 {
-                let number = Int(next)
-                next = anchors[number].next
-                guard index + anchors[number].bytes.count <= end, !onlyInner || anchors[number].isInner else {
-                    continue
-                }
-                let matches = anchors[number].bytes.withUnsafeBufferPointer { bytes in
-                    for i in bytes.indices where bytes[i] != text[index + i] { return false }
-                    return true
-                }
-                if matches { body(anchors[number].rule) }
-            }
-        }
-    }
-
-    /// The compiled pattern of a rule, made on first use; about 25 µs then.
-    func pattern(of rule: Int) -> Result<Pattern, PatternError> {
+    /// The compiled pattern of a rule, made on first use; about 25 µs then. `isAnchored`: one that matches only where a search begins.
+    func pattern(of rule: Int, isAnchored: Bool = false) -> Result<Pattern, PatternError> {
         patterns.withLock { patterns in
-            if let known = patterns[rule] { return known }
-            let options: Pattern.Options = rules[rule].detector == .pattern ? [.partial, .lines, .limited] : .limited
+            let key = PatternKey(rule: rule, isAnchored: isAnchored)
+            if let known = patterns[key] { return known }
+            let options: Pattern.Options =
+                isAnchored ? .anchored : rules[rule].detector == .pattern ? [.partial, .lines, .limited] : .limited
             let result: Result<Pattern, PatternError>
             do throws(PatternError) {
                 result = .success(try Pattern(rules[rule].regex ?? "", options: options))
             } catch {
                 result = .failure(error)
             }
-            patterns[rule] = result
+            patterns[key] = result
             return result
         }
     }

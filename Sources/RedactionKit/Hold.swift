@@ -38,16 +38,21 @@ extension Scanner {
         return nil
     }
 
-    /// The atom that touches `end`.
+    /// The run and the atom that touch `end`.
     private func holdAtom(_ pass: inout Pass, before end: Int) {
         let text = Text(base: pass.text.base, count: end)
-        // The rest of an over-long stretch belongs to it; before any other open construct, something may have begun.
-        if case .stretch = pass.open?.construct { return }
+        // The rest of an over-long stretch belongs to it. Before it, and before any other open construct, something may have begun: a
+        // run in an over-long word, and an atom with escapes that goes on as an over-long run.
+        var (limit, openKind) = (Int.max, Pieces.Kind?.none)
+        if let open = pass.open, case .stretch(let kind, _) = open.construct { (limit, openKind) = (open.start, kind) }
         let runStart = text.runStart(before: end, floor: pass.givenPieces.run)
         let isRun =
             runStart == pass.givenPieces.run && runStart == pass.givenPieces.word
             || runStart > pass.givenPieces.word && !isWordByte(text, at: runStart - 1)
-        if isRun { return holdRun(&pass, from: runStart, before: end) }
+        if isRun {
+            if openKind == nil { holdRun(&pass, from: runStart, before: end) }
+            return
+        }
         let word = wordStart(text, before: runStart, floor: pass.givenPieces.word)
         var atom = Atom(at: word)
         forEachAtom(text, from: word, isFinal: false) {
@@ -55,7 +60,10 @@ extension Scanner {
             return true
         }
         guard atom.end == end else { return }
-        if runStart < atom.begin { holdRun(&pass, from: runStart, before: end) }
+        if runStart < atom.begin && openKind != .run || openKind == .word {
+            holdRun(&pass, from: runStart, before: end, upTo: limit)
+        }
+        if let openKind, openKind == .word || atom.begin >= limit || !atom.hasEscapes { return }
         if let cut = atom.cut, cut == atom.start {
             // A control sequence colours what follows it; any other escape may be the beginning of a token.
             if text[cut] != .escape { pass.holdFrom(cut) }
@@ -69,12 +77,12 @@ extension Scanner {
         if start < end { pass.holdFrom(start) }
     }
 
-    /// The last part of a token run from `start` to `end`.
-    private func holdRun(_ pass: inout Pass, from start: Int, before end: Int) {
+    /// The last part of a token run from `start` to `end`, if it begins before `limit`.
+    private func holdRun(_ pass: inout Pass, from start: Int, before end: Int, upTo limit: Int = .max) {
         var piece = start
         while piece < end, let part = runPiece(pass.text, from: piece, to: end, isOpen: true) { piece = part.next }
         let start = secretStart(pass.text, piece, end)
-        if start < end { pass.holdFrom(start) }
+        if start < end, piece < limit { pass.holdFrom(start) }
     }
 
     /// UTF-16 text that touches the end.

@@ -28,6 +28,8 @@ struct Pass {
     var wideEnd = 0
     /// End of the last run that was examined.
     var runEnd = 0
+    /// The last run that was measured from its beginning, which depends on `pieces`.
+    var knownRun = 0..<0
     /// End of the last run that was examined because of an anchor inside it.
     var innerEnd = 0
     /// End of the last long value without quotes; assignments inside it are part of it.
@@ -202,6 +204,7 @@ struct Pass {
         if case .value = construct, range.upperBound > blockEnd {
             addBlock(range)
             pieces = Pieces(at: range.upperBound)
+            knownRun = 0..<0
         }
         if !isComplete(at: range.upperBound) { open(construct, range) }
     }

@@ -83,7 +83,7 @@ enum PatternHints {
     }
 
     /// Reads a pattern's source from the front.
-    private struct Reader {
+    struct Reader {
         private var rest: ArraySlice<UInt8>
         init(_ pattern: String) { rest = Array(pattern.utf8)[...] }
 
@@ -157,6 +157,58 @@ enum PatternHints {
             return result
         }
 
+        var isAtEnd: Bool { rest.isEmpty }
+
+        /// Skips a look-around that has been begun, and all groups in it.
+        mutating func skipLookAround() -> Bool {
+            var depth = 1
+            while depth > 0 {
+                if isAt("[") {
+                    guard set() != nil else { return false }
+                    continue
+                }
+                guard let byte = rest.popFirst() else { return false }
+                switch byte {
+                case .backslash: _ = rest.popFirst()
+                case UInt8(ascii: "("): depth += 1
+                case UInt8(ascii: ")"): depth -= 1
+                default: break
+                }
+            }
+            return true
+        }
+
+        /// What a quantifier allows, at least and at most; once without one; nil if it is not understood.
+        mutating func counts() -> ClosedRange<Int>? {
+            let unlimited = 1 << 16
+            guard let first = rest.first, first.isOne(of: "?*+{") else { return 1...1 }
+            rest = rest.dropFirst()
+            var result: ClosedRange<Int>
+            switch first {
+            case UInt8(ascii: "?"): result = 0...1
+            case UInt8(ascii: "*"): result = 0...unlimited
+            case UInt8(ascii: "+"): result = 1...unlimited
+            default:
+                func number() -> Int? {
+                    guard rest.first?.isDigit == true else { return nil }
+                    var value = 0
+                    while let digit = rest.first, digit.isDigit {
+                        value = min(value * 10 + Int(digit - 0x30), unlimited)
+                        rest = rest.dropFirst()
+                    }
+                    return value
+                }
+                guard let least = number() else { return nil }
+                var most = least
+                if take(",") { most = number() ?? unlimited }
+                guard take("}"), least <= most else { return nil }
+                result = least...most
+            }
+            // Lazy, or possessive.
+            if !take("?") { _ = take("+") }
+            return result
+        }
+
         /// The least count of a quantifier; 1 without one; nil if there may be none, or, `exactly`, if there may be more.
         mutating func leastCount(exactly: Bool = false) -> Int? {
             guard let first = rest.first, first.isOne(of: "?*+{") else { return 1 }
@@ -199,6 +251,9 @@ struct ByteSet {
             }
         }
     }
+
+    /// Its bytes, in order.
+    var bytes: [UInt8] { (0...255).filter(contains) }
 
     func contains(_ byte: UInt8) -> Bool {
         let bits = byte < 128 ? (byte < 64 ? value.bits.0 : value.bits.1) : (byte < 192 ? value.bits.2 : value.bits.3)

@@ -24,13 +24,13 @@ final class Scanner {
     /// Rules that reached the match limit; reported once each.
     private(set) var exhausted: Set<Int> = []
     private var patterns: [Pattern?]
+    private var anchoredPatterns: [Pattern?]
     private var candidateBuffers: [UnsafeMutablePointer<pm_candidate>] = []
     /// By depth, room for a decoded text.
     private var decodingRooms: [UnsafeMutableBufferPointer<UInt8>] = []
     /// Rules that do not apply to this stream's path.
     private(set) var disabled: Set<Int> = []
-    /// Rules already tried on the current run.
-    private var tried: [Int] = []
+    private let anchors: SeenAnchors
     /// The rule of a token that fills a piece of an over-long run to its end.
     var cutRule: Int?
     /// For each user's rule: offsets of the current text at which none of its matches begins.
@@ -50,6 +50,8 @@ final class Scanner {
         self.path = path
         scratch = MatchScratch(matchLimit: limits.matchLimit)
         patterns = Array(repeating: nil, count: rules.rules.count)
+        anchoredPatterns = patterns
+        anchors = SeenAnchors(rules)
         for (rule, pattern) in rules.paths {
             guard var path else { continue }
             let applies = path.withUTF8 {
@@ -161,6 +163,14 @@ final class Scanner {
         return pattern
     }
 
+    /// The same, matching only where a search begins.
+    private func anchoredPattern(of rule: Int) -> Pattern? {
+        if let pattern = anchoredPatterns[rule] { return pattern }
+        guard case .success(let pattern) = rules.pattern(of: rule, isAnchored: true) else { return nil }
+        anchoredPatterns[rule] = pattern
+        return pattern
+    }
+
     func noteExhausted(_ rule: Int) { exhausted.insert(rule) }
 
     // MARK: - Token runs
@@ -171,12 +181,18 @@ final class Scanner {
         var start = start
         var end = end
         var flags = flags
+        // A run with many candidates is reported in as many parts, and measured once.
+        let known = pass.knownRun
+        if known.contains(end) { end = known.upperBound }
         while end < text.count, text[end].isToken { end += 1 }
         if start == scanStart, scanStart > 0 {
             // The run may begin before what was scanned, and its pieces are counted from where they were counted before.
-            start =
-                end > pass.pieces.run
-                ? text.runStart(before: max(start, pass.pieces.run), floor: pass.pieces.run) : start
+            if known.contains(start) {
+                start = known.lowerBound
+            } else if end > pass.pieces.run {
+                start = text.runStart(before: max(start, pass.pieces.run), floor: pass.pieces.run)
+                pass.knownRun = start..<end
+            }
             flags = UInt8(PM_RUN_ALL.rawValue)
         }
         guard end > pass.runEnd else { return }
@@ -217,10 +233,12 @@ final class Scanner {
         let full = piece + limits.run
         let last = min(end - 1, full + 1)
         var i = piece
+        var sawJWT = false
         // Most have no dot.
         while i < last, let dot = memchr(text.base + i, Int32(UInt8(ascii: ".")), last - i) {
             i = UnsafeRawPointer(dot) - UnsafeRawPointer(text.base)
-            if text[i + 1] == UInt8(ascii: "."), !holdsJWT(text, piece, i) {
+            if text[i + 1] == UInt8(ascii: "."), !sawJWT { sawJWT = holdsJWT(text, piece, i) }
+            if text[i + 1] == UInt8(ascii: "."), !sawJWT {
                 var next = i
                 while next < end, text[next] == UInt8(ascii: ".") { next += 1 }
                 return (i, next, false)
@@ -272,27 +290,9 @@ final class Scanner {
         guard end - start >= Int(PM_MINIMUM_RUN) else { return }
         let isMid = isMidRun(text, runStart)
         if flags & UInt8(PM_RUN_ANCHOR.rawValue) != 0 {
-            tried.removeAll(keepingCapacity: true)
-            let checksInner = flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors
-            var i = start
-            var jwtEnd = start
-            while true {
-                i = pm_find_anchor(rules.tables.pointer, text.base, i, end, checksInner ? 1 : 0)
-                guard i < end else { break }
-                var jwtFound = false
-                let onlyInner = !isBoundary(text, i, isMid ? nil : start)
-                rules.forEachAnchor(in: text, at: i, until: end, onlyInner: onlyInner) { rule in
-                    if rule == rules.jwt {
-                        jwtFound = i >= jwtEnd
-                    } else if !tried.contains(rule) {
-                        tried.append(rule)
-                    }
-                }
-                // Other anchors inside it count.
-                if jwtFound { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
-                i += 1
-            }
-            for rule in tried { token(&pass, rule: rule, start, end, isMid: isMid, isCut: isCut) }
+            anchoredTokens(
+                &pass, start, end, isMid: isMid, isCut: isCut,
+                checksInner: flags & UInt8(PM_RUN_INNER.rawValue) != 0 && rules.hasInnerAnchors)
         }
         if flags & UInt8(PM_RUN_CONTEXT.rawValue) != 0, start > 0, pm_ends_context(text[start - 1]) != 0,
             !rules.contextRules.isEmpty
@@ -315,11 +315,48 @@ final class Scanner {
         index == unitStart || !text[index - 1].isAlnum
     }
 
+    /// What the anchors in a unit announce: a rule is tried where its matches with this anchor may begin, or, if that is not known,
+    /// searched for in all of the unit, once.
+    private func anchoredTokens(
+        _ pass: inout Pass, _ start: Int, _ end: Int, isMid: Bool, isCut: Bool, checksInner: Bool
+    ) {
+        let text = pass.text
+        let seen = anchors
+        let boundary = isMid ? nil : start
+        var number = Int(bitPattern: PM_NO_ANCHOR)
+        var i = start
+        var jwtEnd = start
+        while true {
+            i = pm_next_anchor(
+                rules.tables.pointer, text.base, start, end, checksInner ? 1 : 0, seen.ways, i, &number)
+            guard i < end else { break }
+            let anchor = rules.anchors[number]
+            guard anchor.isInner || isBoundary(text, i, boundary) else { continue }
+            let rule = anchor.rule
+            if rule == rules.jwt {
+                // Other anchors inside it count.
+                if i >= jwtEnd { jwtEnd = jwt(&pass, at: i, runStart: start, end: end, isCut: isCut) }
+                continue
+            }
+            guard let reach = seen.meet(rule, anchor: number, from: start, rules) else { continue }
+            var from = max(seen.next[rule], i - reach.before.upperBound)
+            while from <= i - reach.before.lowerBound {
+                if reach.first.contains(text[from]), isBoundary(text, from, boundary) {
+                    from = token(&pass, rule: rule, at: from, start, end, isCut: isCut)
+                } else {
+                    from += 1
+                }
+            }
+            seen.next[rule] = from
+        }
+        for rule in seen.reset() { token(&pass, rule: rule, start, end, isMid: isMid, isCut: isCut) }
+    }
+
     /// Every match of a token rule in a unit.
     private func token(_ pass: inout Pass, rule: Int, _ start: Int, _ end: Int, isMid: Bool, isCut: Bool) {
         guard let pattern = pattern(of: rule) else { return }
         let text = pass.text
-        let base = max(0, start - 64)
+        let base = max(0, start - Self.lookBehind)
         let subject = text.raw(base..<end)
         var from = start - base
         var last = -1
@@ -332,20 +369,11 @@ final class Scanner {
                     from = whole.upperBound + 1
                     continue
                 }
-                let secret = secretSpan(rule, whole, groups: pattern.groupCount)
-                let lower = base + whole.lowerBound
-                guard isBoundary(text, lower, isMid ? nil : start) else {
+                guard isBoundary(text, base + whole.lowerBound, isMid ? nil : start) else {
                     from = whole.lowerBound + 1
                     continue
                 }
-                let range = (base + secret.lowerBound)..<(base + secret.upperBound)
-                guard let line = line(pass, rule, around: lower..<end) else { return pass.holdFrom(start) }
-                if accept(&pass, rule: rule, secret: range, match: lower..<(base + whole.upperBound), line: line) {
-                    if isCut, range.upperBound == end { cutRule = rule }
-                    from = whole.upperBound
-                } else {
-                    from = whole.lowerBound + 1
-                }
+                from = confirm(&pass, rule, pattern, whole, base, start, end, isCut: isCut) - base
             case .limit:
                 exhausted.insert(rule)
                 pass.add(start..<end, rule: rule, reason: .limit)
@@ -356,6 +384,46 @@ final class Scanner {
                 from += 1
             }
         }
+    }
+
+    /// The match of a token rule that begins at `index`. Returns where the next one may begin.
+    private func token(
+        _ pass: inout Pass, rule: Int, at index: Int, _ start: Int, _ end: Int, isCut: Bool
+    ) -> Int {
+        guard let pattern = anchoredPattern(of: rule) else { return end }
+        let base = max(0, start - Self.lookBehind)
+        switch pattern.firstMatch(in: pass.text.raw(base..<end), from: index - base, scratch: scratch) {
+        case .match:
+            guard let whole = scratch.span(of: 0), !whole.isEmpty else { return index + 1 }
+            return confirm(&pass, rule, pattern, whole, base, start, end, isCut: isCut)
+        case .limit:
+            exhausted.insert(rule)
+            pass.add(start..<end, rule: rule, reason: .limit)
+            return end
+        case .noMatch, .partial: return index + 1
+        }
+    }
+
+    /// Bytes before a run that look-behind sees.
+    private static let lookBehind = 64
+
+    /// Adds the match `whole`, counted from `base`, if it is a secret. Returns where the next one may begin: behind it, or behind its
+    /// first byte.
+    private func confirm(
+        _ pass: inout Pass, _ rule: Int, _ pattern: Pattern, _ whole: Range<Int>, _ base: Int, _ start: Int,
+        _ end: Int, isCut: Bool
+    ) -> Int {
+        let secret = secretSpan(rule, whole, groups: pattern.groupCount)
+        let match = (base + whole.lowerBound)..<(base + whole.upperBound)
+        let range = (base + secret.lowerBound)..<(base + secret.upperBound)
+        guard let line = line(pass, rule, around: match.lowerBound..<end) else {
+            pass.holdFrom(start)
+            return end
+        }
+        guard accept(&pass, rule: rule, secret: range, match: match, line: line) else { return match.lowerBound + 1 }
+        // Of several, the last of the rules gives its name; a JWT is what no rule knows.
+        if isCut, range.upperBound == end { cutRule = cutRule == rules.jwt ? rule : max(cutRule ?? rule, rule) }
+        return match.upperBound
     }
 
     /// Letters and digits in a row within which a search looks for no beginning.
@@ -435,9 +503,10 @@ final class Scanner {
     /// Rules for tokens that follow a literal and carry none.
     private func contextTokens(_ pass: inout Pass, _ start: Int, _ end: Int, isMid: Bool, isCut: Bool) {
         let text = pass.text
-        let floor = max(text.lineStart(before: start, limit: 64), 0)
+        // What stands before a placeholder was farther away before.
+        let context = pass.afterPlaceholders(text.lineStart(before: start, limit: 64)..<start)
         var done: [Int] = []
-        for i in floor..<start where rules.contextFirst[Int(text[i])] {
+        for i in context where rules.contextFirst[Int(text[i])] {
             for entry in rules.contextRules where entry.literal[0] == text[i] && !done.contains(entry.rule) {
                 let length = entry.literal.count
                 var k = 0
@@ -447,5 +516,76 @@ final class Scanner {
                 token(&pass, rule: entry.rule, start, end, isMid: isMid, isCut: isCut)
             }
         }
+    }
+}
+
+/// What is known of the anchors of one unit. Plain memory: it is asked for at each of them.
+private final class SeenAnchors {
+    /// By number: how an anchor is looked for; see `pm_next_anchor`.
+    let ways: UnsafeMutablePointer<UInt8>
+    /// By rule: where it may match next.
+    let next: UnsafeMutablePointer<Int>
+    /// By rule: where its matches may begin, and whether that was asked.
+    private let reaches: UnsafeMutablePointer<AnchorReach?>
+    private let isKnown: UnsafeMutablePointer<Bool>
+    /// Rules whose anchors were met; those that are searched for; anchors that are not to be met again.
+    private var met: [Int] = []
+    private var searched: [Int] = []
+    private var skipped: [Int] = []
+    private let ruleCount: Int
+    private static let unmet = -1
+
+    init(_ rules: CompiledRules) {
+        ruleCount = rules.rules.count
+        ways = .allocate(capacity: rules.anchors.count)
+        ways.initialize(repeating: UInt8(PM_ANCHOR_ANY), count: rules.anchors.count)
+        next = .allocate(capacity: ruleCount)
+        next.initialize(repeating: Self.unmet, count: ruleCount)
+        reaches = .allocate(capacity: ruleCount)
+        reaches.initialize(repeating: nil, count: ruleCount)
+        isKnown = .allocate(capacity: ruleCount)
+        isKnown.initialize(repeating: false, count: ruleCount)
+    }
+
+    deinit {
+        ways.deallocate()
+        next.deallocate()
+        reaches.deallocate()
+        isKnown.deallocate()
+    }
+
+    /// Takes note that an anchor of `rule` was met. Returns where its matches may begin; nil if it is searched for.
+    func meet(_ rule: Int, anchor number: Int, from start: Int, _ rules: CompiledRules) -> AnchorReach? {
+        if !isKnown[rule] {
+            isKnown[rule] = true
+            reaches[rule] = AnchorReach(rules.rules[rule].regex ?? "", anchors: rules.rules[rule].anchors)
+        }
+        let isFirst = next[rule] == Self.unmet
+        if isFirst {
+            next[rule] = start
+            met.append(rule)
+        }
+        if let reach = reaches[rule] {
+            if reach.before.count == 1, reach.before.lowerBound < Int(PM_ANCHOR_SKIPPED) {
+                ways[number] = UInt8(reach.before.lowerBound)
+            }
+            return reach
+        }
+        if isFirst { searched.append(rule) }
+        ways[number] = UInt8(PM_ANCHOR_SKIPPED)
+        skipped.append(number)
+        return nil
+    }
+
+    /// Forgets the unit; returns the rules that are searched for.
+    func reset() -> [Int] {
+        if met.isEmpty { return [] }
+        for rule in met { next[rule] = Self.unmet }
+        met.removeAll(keepingCapacity: true)
+        if searched.isEmpty { return [] }
+        for number in skipped { ways[number] = UInt8(PM_ANCHOR_ANY) }
+        skipped.removeAll(keepingCapacity: true)
+        defer { searched = [] }
+        return searched
     }
 }

@@ -125,6 +125,24 @@ struct Text {
     }
 }
 
+/// Words in lower case of which it is asked whether one stands in a text, letters compared without case.
+struct FoldedWords: Sendable {
+    /// By first byte.
+    private var words = [[StaticString]](repeating: [], count: 256)
+
+    init(_ words: [StaticString]) {
+        for word in words { self.words[Int(word.utf8Start[0])].append(word) }
+    }
+
+    func stand(in text: Text, _ range: Range<Int>) -> Bool {
+        range.contains { index in
+            words[Int(lower(text[index]))].contains { word in
+                index + word.utf8CodeUnitCount <= range.upperBound && text.hasFolded(word, at: index)
+            }
+        }
+    }
+}
+
 @inline(__always)
 func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 

@@ -86,10 +86,10 @@ extension Scanner {
         var inner = pass.inner(view.text, isInAuthority: isInAuthority)
         scan(&inner)
         guard !inner.spans.isEmpty else { return nil }
-        let places = Places(view, self)
+        let places = inner.spans.count > Self.fewSpans ? Places(view, self) : nil
         var last: Int?
         for span in inner.spans {
-            let source = places.source(span.start, span.end)
+            let source = places?.source(span.start, span.end) ?? source(of: view, span.start, span.end)
             guard source.upperBound > clip else { continue }
             if span.end == view.count { last = span.rule }
             pass.add(
@@ -97,6 +97,23 @@ extension Scanner {
                 reason: span.reason == .checksum ? .checksum : reason)
         }
         return last
+    }
+
+    /// Spans of a view whose places are looked for one by one.
+    private static let fewSpans = 2
+
+    /// Where the bytes of a view from `start` to `end` came from.
+    private func source(of view: View, _ start: Int, _ end: Int) -> Range<Int> {
+        guard case .elements(let text, let atom, let isFinal) = view.map else {
+            return Places(view, self).source(start, end)
+        }
+        var (count, lower, upper) = (0, 0, 0)
+        forEachDecoded(atom, text, isFinal) { _, from, to in
+            if count == start { lower = from }
+            if count == end - 1 { upper = to }
+            count += 1
+        }
+        return lower..<upper
     }
 
     /// Shortest decoded text worth scanning, in bytes: a short mail address.

@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// Words: maximal stretches of bytes that can belong to a token, an address, or an escape of either.
 ///
 /// What stands in a word is read by one lexer, from the word's first byte on: the detectors of encoded text and what is
@@ -7,14 +9,8 @@ extension Scanner {
     @inline(__always)
     func isWordByte(_ text: Text, at index: Int) -> Bool {
         let byte = text[index]
-        if byte.isToken || byte >= 0x80 { return true }
-        switch byte {
-        case UInt8(ascii: "%"), .backslash, UInt8(ascii: "&"), .escape, UInt8(ascii: "#"), UInt8(ascii: ";"),
-            UInt8(ascii: "?"):
-            return true
-        case UInt8(ascii: "["): return text.at(index - 1) == .escape && !text.has(Placeholders.mark, at: index)
-        default: return false
-        }
+        return pm_is_word(byte) != 0
+            || byte == UInt8(ascii: "[") && text.at(index - 1) == .escape && !text.has(Placeholders.mark, at: index)
     }
 
     /// Where the word around `index` begins; not before `floor`.
@@ -207,12 +203,15 @@ extension Scanner {
         var atom = Atom(at: start)
         /// Where the next piece begins, if this one is cut.
         var nextPiece: Int?
+        var sawJWT = false
         while atom.end < text.count {
             if nextPiece == nil, atom.end - start >= limits.run - limits.overlap { nextPiece = atom.end }
             let isFull = atom.end - start >= limits.run
             switch element(text, at: atom.end, isFinal: isFinal) {
             case .plain(let byte):
-                if byte == UInt8(ascii: "."), text.at(atom.end + 1) == byte, !holdsJWT(text, atom.start, atom.end) {
+                let isTwoDots = byte == UInt8(ascii: ".") && text.at(atom.end + 1) == byte
+                if isTwoDots, !sawJWT { sawJWT = holdsJWT(text, atom.start, atom.end) }
+                if isTwoDots, !sawJWT {
                     atom.next = atom.end
                     while atom.next < text.count, text[atom.next] == byte { atom.next += 1 }
                     return atom
@@ -345,7 +344,7 @@ extension Scanner {
         var isPiece = follows
         forEachAtom(Text(base: text.base, count: end), from: start, isFinal: false) { atom in
             guard atom.begin <= released else { return false }
-            if !isPiece { follows = pass.followsPlaceholder(atom.start) }
+            if !isPiece { follows = atom.isCut && pass.followsPlaceholder(atom.start) }
             result = (atom.begin, isPiece && follows)
             isPiece = atom.isCut
             guard atom.end <= released, atom.isCut || atom.end < end else { return false }

@@ -50,6 +50,14 @@ struct ContractTests {
                 "\n" + name + "[REDACTED:generic-password]\n"))
     }
 
+    /// With a placeholder in place of the first, the literal that announces it came within reach of the second.
+    @Test func `a context behind a placeholder was farther away before`() {
+        let hash = "018b282e6757f7b1d82861626f5aefe6"
+        let start = "$kr" + "b5tgs$$*web$CORPTEST$http/a*$"
+        let text = start + hash + ":" + String(repeating: "bbab", count: 8)
+        #expect(everyWay(standard, text) == start + "[REDACTED:kerberos-hash]:" + String(repeating: "bbab", count: 8))
+    }
+
     /// `ESC [ R` is a control sequence, unless it becomes a placeholder behind an ESC.
     @Test(arguments: ["[REDACTED", "[REDACTED:a]x", "[RED", "[REDx", "[R", "[m", "[1Rx"])
     func `an over-long word ends at an escape before a placeholder`(tail: String) {
@@ -554,8 +562,8 @@ struct ContractTests {
         }
     }
 
-    /// The seed of a text whose authority is over its limit in UTF-16 text.
-    @Test(arguments: [58, 336, 508, 1458, 1598, 1693, 12819] as [UInt64])
+    /// Texts whose authority is over its limit in UTF-16 text, and with a token in an over-long word that ends in another secret.
+    @Test(arguments: [58, 336, 508, 1458, 1598, 1693, 12819, 940_173] as [UInt64])
     func `seeds that once differed`(seed: UInt64) {
         for failure in RedactionFuzz.check(seed: seed) { Issue.record("\(failure)") }
     }

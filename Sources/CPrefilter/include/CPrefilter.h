@@ -181,9 +181,19 @@ size_t pm_scan(const pm_tables *tables, int kernel, const uint8_t *text, size_t 
 /// tail of an escape (`\n`, `%20`, `\u0022`, a colour) whose last characters are token bytes too.
 size_t pm_unit_start(const uint8_t *text, size_t count, size_t start, size_t end);
 
-/// First place in `text[from, end)` where an anchor stands, or `end`. Unless `inner`, a letter or digit before it turns it away,
-/// but for `from` itself.
-size_t pm_find_anchor(const pm_tables *tables, const uint8_t *text, size_t from, size_t end, int inner);
+/// The next anchor in `text[start, end)`: from `at` on, or, if `*number` is the anchor that was found at `at`, the one behind it at
+/// the same place. Sets `*number`, counted in the order in which anchors were added; returns where it stands, or `end`. Of anchors
+/// longer than 16 bytes the beginning is compared. Unless `inner`, a letter or digit before it turns it away, but at `start`.
+///
+/// `ways[number]` says how many bytes of a match stand before that anchor: where a letter or digit stands before those, it is passed
+/// over; or PM_ANCHOR_ANY, or PM_ANCHOR_SKIPPED.
+size_t pm_next_anchor(const pm_tables *tables, const uint8_t *text, size_t start, size_t end, int inner, const uint8_t *ways, size_t at,
+                      size_t *number);
+/// No anchor has been found yet.
+#define PM_NO_ANCHOR SIZE_MAX
+/// Wherever it stands, and nowhere.
+#define PM_ANCHOR_ANY 255
+#define PM_ANCHOR_SKIPPED 254
 
 /// First stretch of at least four groups of base64 in `text[from, end)`, counted in groups of four digits from `from`, that decode to
 /// printable ASCII (or UTF-16 of it). Sets `*stretch_end`; returns `end` if there is none.
@@ -303,6 +313,8 @@ size_t pm_next_gram(const uint64_t *filter, uint32_t bits, const uint8_t *text, 
 extern const uint8_t pm_classes[256];
 
 static inline int pm_is_token(uint8_t byte) { return pm_classes[byte] & 1; }
+/// What belongs to a word but for brackets; see Words.swift.
+static inline int pm_is_word(uint8_t byte) { return pm_classes[byte] & 16; }
 static inline int pm_ends_context(uint8_t byte) { return pm_classes[byte] & 8; }
 static inline int pm_is_base64(uint8_t byte) { return pm_classes[byte] & 2; }
 

@@ -45,7 +45,7 @@ extension Scanner {
                             context.upperBound) != 0
             else { return }
         }
-        if announcesIdentifier(text, max(context.lowerBound, value.lowerBound - 28)..<value.lowerBound)
+        if Self.identifiers.stand(in: text, max(context.lowerBound, value.lowerBound - 28)..<value.lowerBound)
             || Placeholders.isStandIn(text, value) || pass.isInsidePlaceholder(value.lowerBound)
         {
             return
@@ -84,16 +84,13 @@ extension Scanner {
     }
 
     /// Names of things that look like tokens and are none.
-    private func announcesIdentifier(_ text: Text, _ range: Range<Int>) -> Bool {
-        let words: [StaticString] = [
-            "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request",
-            "fingerprint", "integrity",
-            "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree",
-            "blob", "ref", "version",
-            "public", "cache", "arn:", "nonce", "correlation", "session_id", "device", "rid=",
-        ]
-        return words.contains { text.findFolded($0, in: range) != nil }
-    }
+    private static let identifiers = FoldedWords([
+        "commit", "sha", "digest", "hash", "checksum", "etag", "md5", "revision", "trace", "span", "request",
+        "fingerprint", "integrity",
+        "uuid", "image", "layer", "container", "build_id", "job_id", "run_id", "account_id", "project_id", "tree",
+        "blob", "ref", "version",
+        "public", "cache", "arn:", "nonce", "correlation", "session_id", "device", "rid=",
+    ])
 
     // MARK: - Kubernetes
 

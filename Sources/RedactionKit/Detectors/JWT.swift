@@ -29,7 +29,7 @@ extension Scanner {
         }
         guard segments >= 2, total >= 4 else { return start + 1 }
         pass.add(start..<last, rule: rule, confidence: 2, reason: .structure)
-        if isCut, last == end { cutRule = rule }
+        if isCut, last == end, cutRule == nil { cutRule = rule }
         return last
     }
 
@@ -50,7 +50,7 @@ extension Scanner {
             if footer > last + 1 { last = footer }
         }
         pass.add(start..<last, rule: rule, confidence: 2, reason: .structure)
-        if isCut, last == end { cutRule = rule }
+        if isCut, last == end, cutRule == nil { cutRule = rule }
         return last
     }
 

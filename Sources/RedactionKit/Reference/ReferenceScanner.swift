@@ -257,7 +257,7 @@ private final class Candidates {
                 }
             }
         }
-        let line = text.lineStart(before: start, limit: 64)
+        let line = pass.afterPlaceholders(text.lineStart(before: start, limit: 64)..<start).lowerBound
         for (index, rule) in rules.rules.enumerated() where rule.detector == .token {
             // That every match holds an anchor is the rule's promise, and tested by not looking for it.
             var applies = !rule.anchors.isEmpty
