@@ -219,7 +219,9 @@ let package = Package(
         // Tests.
         .testTarget(
             name: "RedactionKitTests",
-            dependencies: ["RedactionKit", "CPrefilter", "PatternEngine", "RedactionRules", "RuleFiles", "RedactionFuzz"],
+            dependencies: [
+                "RedactionKit", "CPrefilter", "PatternEngine", "RedactionRules", "RuleFiles", "RedactionFuzz",
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "RedactionLoggingTests",

@@ -172,6 +172,14 @@ def anchors():
         yield from [value] if isinstance(value, str) else value
 
 
+def inner_anchors():
+    """Those that may stand in the middle of a token."""
+    for rule in rules():
+        value = rule.get("anchor", [])
+        if rule.get("inner"):
+            yield from [value] if isinstance(value, str) else value
+
+
 def provider_words():
     for provider in tomllib.loads((ROOT / "Rules" / "providers.toml").read_text("utf-8"))["providers"]:
         yield from provider["keywords"]
@@ -236,6 +244,7 @@ CONSTRUCTED = {
     "short-addresses": hostile(repeat("a@b.")),
     "addresses": hostile(repeat("a.b" "@c.example ")),
     "long-local-parts": hostile(repeat("a" * 63 + "@")),
+    "addresses-in-a-run": hostile(repeat("ab" "@cd.com,")),
     "addresses-without-domain": hostile(repeat("first.last@host ")),
     # Token rules.
     "jwt-heads": hostile(repeat("ey" + "J.")),
@@ -245,6 +254,8 @@ CONSTRUCTED = {
     "anchors": hostile(repeat(".".join(anchors()))),
     "anchors-lines": hostile(repeat("".join(f"{anchor}{'a1B2' * 5}\n" for anchor in anchors()))),
     "anchors-short": clean(repeat("".join(f"{anchor[:3]}{'.' * 13}\n" for anchor in anchors()))),
+    "inner-anchors": hostile(repeat("xxxx".join(inner_anchors()))),
+    "dots-behind-a-jwt-head": hostile(repeat("a" * 16_000 + "ey" "J" + ".." * 8000 + " ")),
     "near-misses": hostile(repeat(samples("near_misses"))),
     "matches": hostile(repeat(samples("matches"))),
     "tokens": hostile(tokens),
@@ -267,6 +278,10 @@ CONSTRUCTED = {
     "headers": hostile(repeat("Authori" "zation: Bas" "ic ")),
     "cookies": hostile(after("Cook" "ie: ", repeat("a=b;"))),
     "curl": hostile(repeat("curl -u a")),
+    "options-without-command": hostile(repeat("-p x ")),
+    "commands": hostile(repeat("cu" "rl -u a:b ")),
+    "names-and-arrows": hostile(repeat("key => ")),
+    "netrc": hostile(repeat("login pass" "word x ")),
     "schemes": clean(repeat("://")),
     "urls-without-host": hostile(repeat("a://b:c")),
     "url-passwords": hostile(repeat("ftp://u:p" "w1x@h/ ")),
@@ -287,9 +302,12 @@ CONSTRUCTED = {
     "hexadecimal": hostile(repeat("41" * 8)),
     "hexadecimal-twice": hostile(nested(2, lambda text: text.hex().encode())),
     "percent": hostile(repeat("%41")),
+    "percent-and-a-long-word": hostile(repeat("%41" + "a" * 300)),
     "percent-of-percent": hostile(repeat("%2525")),
     "unicode-escapes": hostile(repeat("\\u0041")),
     "json-in-json": hostile(json_escapes(6)),
+    "zeros-in-base64": hostile(repeat("A")),
+    "ampersands": hostile(repeat("&amp;")),
     "entities": hostile(repeat("&#64;")),
     "colours": clean(repeat("a\x1b[0m")),
     "colours-in-tokens": hostile(broken_token("\x1b[1m")),

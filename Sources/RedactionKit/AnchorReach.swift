@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Where in the matches of a token rule one of its anchors stands, as far as the source of its pattern tells.
 ///
 /// So a rule is tried at few places before an anchor and not searched for in all of a run. A pattern that is not understood, or of
@@ -19,6 +21,11 @@ struct AnchorReach {
     }
 
     init?(_ pattern: String, anchors: [String]) {
+        if let first = Self.plainBeginning(pattern, anchors) {
+            self.before = 0...0
+            self.first = ByteSet(first...first)
+            return
+        }
         var search = Search(anchors: anchors.map { Array($0.utf8) })
         var reader = PatternHints.Reader(pattern)
         guard let branches = Self.branches(&reader), reader.isAtEnd,
@@ -29,6 +36,23 @@ struct AnchorReach {
     }
 
     // MARK: - Reading
+
+    /// The first byte of a pattern that begins with an anchor as it stands, as most do: no more of it has to be understood.
+    private static func plainBeginning(_ pattern: String, _ anchors: [String]) -> UInt8? {
+        var pattern = pattern
+        return pattern.withUTF8 { pattern in
+            guard memchr(pattern.baseAddress!, Int32(UInt8(ascii: "|")), pattern.count) == nil else { return nil }
+            for var anchor in anchors {
+                let begins = anchor.withUTF8 { anchor in
+                    anchor.count < pattern.count && memcmp(anchor.baseAddress!, pattern.baseAddress!, anchor.count) == 0
+                        && anchor.allSatisfy { $0.isAlnum || $0.isOne(of: "_-") }
+                        && !pattern[anchor.count].isOne(of: "?*+{")
+                }
+                if begins { return pattern[0] }
+            }
+            return nil
+        }
+    }
 
     /// Branches up to the end, or to a bracket that closes what stands around them.
     private static func branches(_ reader: inout PatternHints.Reader) -> [[Part]]? {
@@ -100,7 +124,7 @@ struct AnchorReach {
             case .set(let set, let counts):
                 if counts.lowerBound == 0, !isAnchor(rest, prefix) { return false }
                 let more = AnchorReach.fewer(counts).map { [Part.set(set, $0)] } ?? []
-                for byte in set.bytes where !isAnchor((more + rest)[...], prefix + [byte]) { return false }
+                return set.allSatisfy { isAnchor((more + rest)[...], prefix + [$0]) }
             case .group(let branches, let counts):
                 if counts.lowerBound == 0, !isAnchor(rest, prefix) { return false }
                 let more = AnchorReach.fewer(counts).map { [Part.group(branches, $0)] } ?? []

@@ -162,6 +162,16 @@ struct Pass {
 
     /// The last place behind the first of `range` that follows a placeholder.
     private func lastPlaceholderEnd(in range: Range<Int>) -> Int? {
+        // Without a control sequence, what follows one follows a bracket.
+        let reach = max(0, range.lowerBound - Text.maximumSequence - 2)..<range.upperBound
+        if text.last(.escape, in: reach) == nil {
+            var end = range.upperBound
+            while let bracket = text.last(UInt8(ascii: "]"), in: range.lowerBound..<end) {
+                if isInsidePlaceholder(bracket) { return bracket + 1 }
+                end = bracket
+            }
+            return nil
+        }
         var i = range.upperBound
         while i > range.lowerBound {
             if followsPlaceholder(i) { return i }

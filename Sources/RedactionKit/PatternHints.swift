@@ -252,8 +252,18 @@ struct ByteSet {
         }
     }
 
-    /// Its bytes, in order.
-    var bytes: [UInt8] { (0...255).filter(contains) }
+    /// Whether `condition` holds for each of its bytes.
+    func allSatisfy(_ condition: (UInt8) -> Bool) -> Bool {
+        var base: UInt8 = 0
+        for var bits in [value.bits.0, value.bits.1, value.bits.2, value.bits.3] {
+            while bits != 0 {
+                guard condition(base + UInt8(bits.trailingZeroBitCount)) else { return false }
+                bits &= bits - 1
+            }
+            base &+= 64
+        }
+        return true
+    }
 
     func contains(_ byte: UInt8) -> Bool {
         let bits = byte < 128 ? (byte < 64 ? value.bits.0 : value.bits.1) : (byte < 192 ? value.bits.2 : value.bits.3)

@@ -125,22 +125,29 @@ struct Text {
     }
 }
 
-/// Words in lower case of which it is asked whether one stands in a text, letters compared without case.
+/// Words in lower case of which it is asked whether one stands somewhere, letters compared without case.
 struct FoldedWords: Sendable {
-    /// By first byte.
-    private var words = [[StaticString]](repeating: [], count: 256)
+    private var byFirst = [[StaticString]](repeating: [], count: 256)
+    private var byLast = [[StaticString]](repeating: [], count: 256)
 
     init(_ words: [StaticString]) {
-        for word in words { self.words[Int(word.utf8Start[0])].append(word) }
+        for word in words {
+            byFirst[Int(word.utf8Start[0])].append(word)
+            byLast[Int(word.utf8Start[word.utf8CodeUnitCount - 1])].append(word)
+        }
     }
 
+    /// Whether one stands in `range`.
     func stand(in text: Text, _ range: Range<Int>) -> Bool {
         range.contains { index in
-            words[Int(lower(text[index]))].contains { word in
+            byFirst[Int(lower(text[index]))].contains { word in
                 index + word.utf8CodeUnitCount <= range.upperBound && text.hasFolded(word, at: index)
             }
         }
     }
+
+    /// Those that may end with `byte`.
+    func ending(with byte: UInt8) -> [StaticString] { byLast[Int(lower(byte))] }
 }
 
 @inline(__always)

@@ -260,13 +260,29 @@ extension Scanner {
     }
 
     /// Calls `body` with each atom from `start` to the end of `text`, over-long ones in pieces, until it returns false.
-    func forEachAtom(_ text: Text, from start: Int, isFinal: Bool, _ body: (Atom) -> Bool) {
+    ///
+    /// Of empty ones before `limit` that stand between equal delimiters, it is not called.
+    func forEachAtom(
+        _ text: Text, from start: Int, isFinal: Bool, passingUpTo limit: Int = .max, _ body: (Atom) -> Bool
+    ) {
         var next = start
         while next < text.count {
+            if !text[next].isToken { next = lastDelimiter(text, from: next, before: limit) }
             let atom = atom(text, at: next, isFinal: isFinal)
             guard body(atom) else { return }
             next = max(atom.next, next + 1)
         }
+    }
+
+    /// The last of the equal bytes from `index` on, at most at `limit`, before which only delimiters stand: `%` or another byte that begins
+    /// an escape, before itself. Four more backslashes make one of the first.
+    private func lastDelimiter(_ text: Text, from index: Int, before limit: Int) -> Int {
+        let byte = text[index]
+        guard byte.isOne(of: "%&#;?\\") || byte == .escape else { return index }
+        let distance = byte == .backslash ? 4 : 1
+        var end = index
+        while end < text.count, text[end] == byte, end - distance < limit { end += 1 }
+        return max(index, end - 1 - distance)
     }
 
     /// The first byte of an atom that a secret may begin with: punctuation that begins none is passed over.
@@ -342,7 +358,7 @@ extension Scanner {
         let end = wordEnd(text, after: released)
         var follows = result.follows
         var isPiece = follows
-        forEachAtom(Text(base: text.base, count: end), from: start, isFinal: false) { atom in
+        forEachAtom(Text(base: text.base, count: end), from: start, isFinal: false, passingUpTo: released) { atom in
             guard atom.begin <= released else { return false }
             if !isPiece { follows = atom.isCut && pass.followsPlaceholder(atom.start) }
             result = (atom.begin, isPiece && follows)

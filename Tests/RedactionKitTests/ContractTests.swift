@@ -58,6 +58,27 @@ struct ContractTests {
         #expect(everyWay(standard, text) == start + "[REDACTED:kerberos-hash]:" + String(repeating: "bbab", count: 8))
     }
 
+    /// Between equal delimiters no atom is looked for.
+    @Test(arguments: ["%", "&", "#", ";", "?", "\\", "\u{1b}"])
+    func `what stands behind many equal delimiters is decoded as ever`(delimiter: String) {
+        let token = "gh" + "p_x7Kd92LmQp4RtVw8ZbNc3FgHj6YsAe" + "1UiOo5"
+        for escape in ["%67", "\\x67", "&#103;", "\u{1b}[1mg"] {
+            for count in [1, 2, 3, 4, 5, 6, 7, 300] {
+                let text = String(repeating: delimiter, count: count) + escape + token.dropFirst() + "\n"
+                let bytes = Array(text.utf8)
+                let whole = standard.redact(bytes)
+                #expect(standard.redactByteByByte(bytes) == whole, "\(escape) \(count)")
+                #expect(ReferenceScanner(standard).redact(bytes) == whole, "\(escape) \(count)")
+                for cut in [count - 1, count, count + 1, count + 3] {
+                    #expect(standard.redact(bytes, cutAt: [cut]) == whole, "\(escape) \(count) \(cut)")
+                }
+                if delimiter != "\\" {
+                    #expect(!String(decoding: whole, as: UTF8.self).contains("7Kd92"), "\(escape) \(count)")
+                }
+            }
+        }
+    }
+
     /// `ESC [ R` is a control sequence, unless it becomes a placeholder behind an ESC.
     @Test(arguments: ["[REDACTED", "[REDACTED:a]x", "[RED", "[REDx", "[R", "[m", "[1Rx"])
     func `an over-long word ends at an escape before a placeholder`(tail: String) {

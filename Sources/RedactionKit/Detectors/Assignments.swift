@@ -341,24 +341,27 @@ extension Scanner {
             return word.utf8CodeUnitCount > 4 || !text.at(at - 1).isLetter
                 || text.at(at - 1).isLower && text[at].isUpper
         }
-        let credentials: [StaticString] = [
-            "api", "secret", "access", "private", "auth", "encryption", "signing", "account", "master", "license",
-            "admin", "session", "service", "subscription", "consumer", "shared", "decryption", "validation",
-        ]
-        if credentials.contains(where: ends) { return .credential }
-        let others: [StaticString] = [
-            "cache", "sort", "partition", "primary", "foreign", "idempotency", "public", "publishable", "pub",
-            "routing",
-            "object", "group", "hash", "row", "index", "record", "map", "dict", "shard", "range", "lookup", "storage",
-            "s3", "redis", "unique", "dedup", "etag", "host", "site", "message", "event", "job", "run", "cursor",
-            "sequence", "natural", "surrogate", "composite", "candidate", "asset", "file", "image", "chunk", "query",
-            "correlation", "trace", "request", "of", "for", "with", "by", "gpg", "pgp", "rsa", "fingerprint", "release",
-            "issue", "project", "build", "artifact", "restore", "registry", "kms", "cmk", "translation", "react",
-            "item",
-            "id",
-        ]
-        return others.contains(where: ends) ? .other : .unknown
+        let last = text.at(end - 1)
+        if Self.credentialOwners.ending(with: last).contains(where: ends) { return .credential }
+        return Self.otherOwners.ending(with: last).contains(where: ends) ? .other : .unknown
     }
+
+    private static let credentialOwners = FoldedWords([
+        "api", "secret", "access", "private", "auth", "encryption", "signing", "account", "master", "license",
+        "admin", "session", "service", "subscription", "consumer", "shared", "decryption", "validation",
+    ])
+
+    private static let otherOwners = FoldedWords([
+        "cache", "sort", "partition", "primary", "foreign", "idempotency", "public", "publishable", "pub",
+        "routing",
+        "object", "group", "hash", "row", "index", "record", "map", "dict", "shard", "range", "lookup", "storage",
+        "s3", "redis", "unique", "dedup", "etag", "host", "site", "message", "event", "job", "run", "cursor",
+        "sequence", "natural", "surrogate", "composite", "candidate", "asset", "file", "image", "chunk", "query",
+        "correlation", "trace", "request", "of", "for", "with", "by", "gpg", "pgp", "rsa", "fingerprint", "release",
+        "issue", "project", "build", "artifact", "restore", "registry", "kms", "cmk", "translation", "react",
+        "item",
+        "id",
+    ])
 
     /// Whether the word may begin there: where a word begins, or after letters that make no other word of it.
     private func mayStart(
