@@ -200,8 +200,9 @@ extension Scanner {
                 block.isInPiece = isInPiece
                 if end > i { block.lines = 1 }
                 return (end, true)
-            case .newline(let end, let piecesEnd):
+            case .newline(let end, let piecesEnd, let hasMaterial):
                 block.isInline = false
+                if hasMaterial { block.lines = 1 }
                 if block.column == 0, piecesEnd == end {
                     i = end + 1
                 } else {
@@ -280,8 +281,8 @@ extension Scanner {
         case closed(Int)
         /// Open from the offset on; whether that lies within a piece of base64.
         case open(Int, Bool)
-        /// The line ended; key material ended at the second offset.
-        case newline(Int, Int)
+        /// The line ended; key material ended at the second offset; whether there was any.
+        case newline(Int, Int, Bool)
     }
 
     /// Follows key material in the line of its BEGIN marker.
@@ -297,7 +298,10 @@ extension Scanner {
                 return end <= text.count ? .closed(end) : (isFinal ? .closed(text.count) : .open(accepted, false))
             }
             let byte = text[i]
-            if byte == .lineFeed { return .newline(i, accepted == i || onlyBlanks(text, accepted, i) ? i : accepted) }
+            if byte == .lineFeed {
+                let end = accepted == i || onlyBlanks(text, accepted, i) ? i : accepted
+                return .newline(i, end, accepted > index)
+            }
             if isPieceByte(text, i) {
                 var j = i
                 while j < text.count, isPieceByte(text, j) { j += 1 }

@@ -50,6 +50,14 @@ struct ContractTests {
                 "\n" + name + "[REDACTED:generic-password]\n"))
     }
 
+    /// That there was material in the line of the marker was forgotten, unless a cut had come within it.
+    @Test(arguments: [" +\n+\n", "\n+\n", " \"\n= \n", "\nabc=\n\n"])
+    func `material in the line of a marker counts however it was cut`(rest: String) {
+        let marker = "----BEGIN PRIV" + "ATEKEY----"
+        _ = everyWay(standard, marker + "jOXxBYWFhMDBBMGF" + rest)
+        _ = everyWay(standard, "x " + marker + "jOXxBYWFhMDBBMGF" + rest)
+    }
+
     /// With a placeholder in place of the first, the literal that announces it came within reach of the second.
     @Test func `a context behind a placeholder was farther away before`() {
         let hash = "018b282e6757f7b1d82861626f5aefe6"
