@@ -21,9 +21,10 @@ static const command commands[] = {
     {"crackmapexec", PM_OPTION_P, 0},
     {"crane", PM_OPTION_LOGIN, 0},
     {"ctr", PM_OPTION_USER, 0},
-    {"curl", PM_OPTION_USER, 0},
+    {"curl", PM_OPTION_USER | PM_OPTION_COOKIE, 0},
     {"docker", PM_OPTION_LOGIN, 0},
     {"elasticsearch-users", PM_OPTION_P, 0},
+    {"etcdctl", PM_OPTION_USER, 0},
     {"evil-winrm", PM_OPTION_P, 0},
     {"helm", PM_OPTION_LOGIN, 0},
     {"htpasswd", PM_OPTION_B, 0},
@@ -54,6 +55,7 @@ static const command commands[] = {
     {"psftp", PM_OPTION_PW, 0},
     {"putty", PM_OPTION_PW, 0},
     {"rabbitmqadmin", PM_OPTION_P, 0},
+    {"rar", PM_OPTION_ATTACHED, 0},
     {"rdesktop", PM_OPTION_P, 0},
     {"redis-cli", PM_OPTION_A, 0},
     {"rpcclient", PM_OPTION_USER, 0},
@@ -65,6 +67,7 @@ static const command commands[] = {
     {"sshpass", PM_OPTION_P | PM_OPTION_ATTACHED, 0},
     {"tsql", PM_OPTION_P, 0},
     {"twine", PM_OPTION_P, 0},
+    {"unrar", PM_OPTION_ATTACHED, 0},
     {"unzip", PM_OPTION_P, 0},
     {"useradd", PM_OPTION_P, 0},
     {"usermod", PM_OPTION_P, 0},
@@ -224,6 +227,8 @@ uint32_t pm_password_option(pm_commands *seen, const uint8_t *text, size_t at, s
     if (letter == 'p' && next == 'w' && at + 4 < to && pm_kinds[text[at + 4]] & PM_IS_BLANK) {
         wanted = PM_OPTION_PW;
         *value = at + 5;
+    } else if (letter == 'b' && pm_kinds[next] & PM_IS_BLANK && at + 4 < to && pm_kinds[text[at + 4]] & PM_IS_QUOTE) {
+        wanted |= PM_OPTION_COOKIE;
     } else if (letter == 'b') {
         // `-bc`, `-bB`: with other letters.
         *value = at + 3;
@@ -236,7 +241,7 @@ uint32_t pm_password_option(pm_commands *seen, const uint8_t *text, size_t at, s
         if (next == '=' && wanted == PM_OPTION_USER) *value = at + 4;
     }
     if (!wanted || *value >= to) return 0;
-    int may = wanted & (PM_OPTION_USER | PM_OPTION_A_USER) ? may_be_user(seen, text, *value, to) : wanted == PM_OPTION_B || may_be_password(text, *value, to);
+    int may = wanted & (PM_OPTION_USER | PM_OPTION_A_USER) ? may_be_user(seen, text, *value, to) : wanted & PM_OPTION_B || may_be_password(text, *value, to);
     if (!may && (wanted & PM_OPTION_A)) may = may_be_password(text, *value, to);
     return may ? pm_command_options(seen, text, floor, at) & wanted : 0;
 }

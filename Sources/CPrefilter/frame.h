@@ -465,6 +465,20 @@ PM_INLINE int is_verb(const uint8_t *text) {
            (a == 'c' && b == 'o' && c == 'n') || (a == 'u' && b == 'n' && c == 's') || a == '&' || ((uint8_t)(a - '0') < 10 && (b == ' ' || b == '\t'));
 }
 
+/// Whether the name at `start` may be a directive or what another one sets, or the command that takes two arguments; see `is_set`
+/// (screens.c).
+PM_INLINE int may_be_set(const frame *f, const uint8_t *start) {
+    if (start - f->text < 3) return 1;
+    uint8_t before = start[-2];
+    if (start[-1] == ' ' && (before == 'x' || before == 'V' || before == 'v' || (before == 'd' && start[-3] == 'r'))) return 1;
+    static const char directives[][6] = {"requi", "maste", "rootp", "bindp", "userp", "wpa_p"};
+    uint8_t first = pm_lower(start[0]), last = pm_lower(start[4]);
+    for (size_t k = 0; k < sizeof directives / sizeof directives[0]; k++) {
+        if (first == (uint8_t)directives[k][0] && last == (uint8_t)directives[k][4] && pm_lower(start[2]) == (uint8_t)directives[k][2]) return 1;
+    }
+    return 0;
+}
+
 /// What `may_assign` says.
 enum { NO_NAME, NAME_UNKNOWN, NAME_KNOWN };
 
@@ -500,8 +514,8 @@ PM_INLINE int may_assign(const kernel_state *state, const frame *f, size_t at, p
     uint64_t name = shape(state, text - BLOCK).name;
     const uint8_t *start = text - (~name ? (unsigned)__builtin_clzll(~name) : BLOCK);
     may |= kinds & PM_MAY_ASSIGN_AFTER_BLANK;
-    // The value of an option, of a netrc file, or of an element with attributes.
-    if (!may && !(*start == '-' || *start == '.' || start[-1] == '\\' || start[-1] == '<' || start[-1] == ':' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
+    // The value of an option, of a netrc file, or of an element with attributes; what is set, or a directive.
+    if (!may && !may_be_set(f, start) && !(*start == '-' || *start == '.' || start[-1] == '\\' || start[-1] == '<' || start[-1] == ':' || (pm_lower(start[0]) == 'p' && pm_lower(start[1]) == 'a')))
         return NO_NAME;
     *found = (pm_name){(size_t)(start - f->text), at + end, at + closed};
     return NAME_KNOWN;

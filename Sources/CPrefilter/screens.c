@@ -179,7 +179,8 @@ static int value_begins(const uint8_t *text, size_t i, size_t limit, size_t to, 
             // A type, and the value behind `=`.
             size_t j = i + k;
             while (j < to && is(text[j], PM_IS_BLANK)) j++;
-            return j >= to || text[j] == '=';
+            // Or the password of a pair.
+            return j >= to || text[j] == '=' || text[j] == '/';
         }
         // A type with a parameter, as `Option<String>`.
         if (c == '<' && k > 1) return 1;
@@ -207,6 +208,22 @@ static int word_may_be_value(const uint8_t *text, size_t i, size_t limit, size_t
     if (text[start] == '&' || (sees_digit && i == start + 1)) return 1;
     while (i < limit && is(text[i], PM_IS_BLANK)) i++;
     return i >= to || text[i] == '=';
+}
+
+/// Whether what stands before the name `text[start, end)` sets it, or it is a directive; see `isSet` and `isDirective`
+/// (Detectors/Assignments.swift).
+static int is_set(const uint8_t *text, size_t start, size_t end) {
+    static const char *const words[] = {"setx ", "set -x ", "set -gx ", "setenv ", "/root-password ", "/user-password "};
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        size_t length = strlen(words[k]);
+        if (start >= length && memcmp(text + start - length, words[k], length) == 0) return 1;
+    }
+    if (start >= 4 && memcmp(text + start - 4, "ENV ", 4) == 0 && (start == 4 || text[start - 5] == '\n')) return 1;
+    static const char *const directives[] = {"requirepass", "masterauth", "rootpw", "bindpw", "userpw"};
+    for (size_t k = 0; k < sizeof directives / sizeof directives[0]; k++) {
+        if (strlen(directives[k]) == end - start && has_folded(text, start, end, directives[k])) return 1;
+    }
+    return 0;
 }
 
 /// `assignment` (Detectors/Assignments.swift): a name, an operator, a value.
@@ -285,7 +302,11 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
         return minimum && value_begins(text, j, limit, to, minimum);
     }
     case 0xef: found = i + 1 >= to || text[i + 1] == 0xbc; break;
-    case '-': found = i + 1 >= to || text[i + 1] == '>' || (has_blank && (text[i + 1] == '-' || pm_lower(text[i + 1]) == 's')); break;
+    case '-':
+        found = i + 1 >= to || text[i + 1] == '>' || (has_blank && (text[i + 1] == '-' || pm_lower(text[i + 1]) == 's'));
+        // `password - x`
+        if (!found && has_blank && text[i + 1] == ' ') found = word_may_be_value(text, i + 2, limit, to);
+        break;
     case '[': found = !is_closed && !has_blank; break;
     case '*': found = i + 1 >= to || text[i + 1] == '*'; break;
     case '<': found = i + 1 >= to || text[i + 1] == '-' || text[i + 1] == '/'; break;
@@ -294,7 +315,11 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
     case '(': found = !has_blank && !is_closed && (i + 1 >= to || is(text[i + 1], PM_IS_QUOTE)); break;
     case ',': found = is_closed; break;
     case '%': found = i + 1 >= to || text[i + 1] == '3'; break;
-    case '\n': found = is_closed ? 0 : value_follows(text, i, limit, to); break;
+    case '\n':
+        // Behind an empty line stands the content of a form's field.
+        if (is_closed) found = i + 2 >= to || text[i + 1] == '\n' || (text[i + 1] == '\r' && text[i + 2] == '\n');
+        else found = value_follows(text, i, limit, to);
+        break;
     default:
         // A colour in a string.
         if (text[i] == '\\' && (i + 1 >= to || memchr("ux0e", text[i + 1], 4))) {
@@ -313,6 +338,8 @@ static int assignment(const pm_tables *tables, const uint8_t *text, size_t at, s
         if (!found) found = word_may_be_value(text, i, limit, to);
         // An element with attributes.
         if (!found) found = start > 0 && (text[start - 1] == '<' || text[start - 1] == ':');
+        // What is set, and a directive in a line of its own: `setx NAME x`, `d-i passwd/root-password password x`, `requirepass x`.
+        if (!found) found = is_set(text, start, end) || (start + 14 <= to && memcmp(text + start, "wpa_passphrase", 14) == 0);
         // The value of an option, or of a netrc file.
         if (!found) found = text[start] == '-' || (has_folded(text, start, to, "passw") && login_stands_before(text, start));
         break;

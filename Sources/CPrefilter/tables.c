@@ -475,7 +475,7 @@ void pm_tables_finish(pm_tables *tables) {
     }
     double shares[BUCKETS] = {0};
     // With many fragments every bucket is full, and no order helps.
-    int rounds = count <= 128 ? 2 : 1;
+    int rounds = count <= 192 ? 2 : 1;
     for (int round = 0; round < rounds; round++) {
         for (uint32_t id = 0; id < count; id++) {
             if (round > 0) {

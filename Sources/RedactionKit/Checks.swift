@@ -314,6 +314,7 @@ enum Placeholders {
     private static func isRandomBehindBracket(_ text: Text, _ range: Range<Int>) -> Bool {
         var inner = (range.lowerBound + 1)..<range.upperBound
         if text.has(mark, at: range.lowerBound) { return false }
+        if isEncrypted(text, range) { return true }
         // <tag>, [name], {name}, also with something behind it.
         var end = inner.lowerBound
         while end < inner.upperBound, text[end].isIdentifier || text[end].isOne(of: "-./: ") { end += 1 }
@@ -330,6 +331,23 @@ enum Placeholders {
         }
         let profile = Randomness.profile(text.raw(inner))
         return profile.symbols > 0 && Randomness.looksRandom(profile)
+    }
+
+    /// Fewest digits of base64 in braces that are more than a name.
+    private static let encrypted = 24
+
+    /// Maven and Jenkins keep what they have encrypted in base64 and in braces.
+    private static func isEncrypted(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard text[range.lowerBound] == UInt8(ascii: "{"), text[range.upperBound - 1] == UInt8(ascii: "}"),
+            range.count >= encrypted + 2
+        else { return false }
+        let inner = (range.lowerBound + 1)..<(range.upperBound - 1)
+        guard let end = inner.first(where: { !text[$0].isBase64 }) ?? Optional(inner.upperBound),
+            end - inner.lowerBound >= encrypted,
+            (end..<inner.upperBound).allSatisfy({ text[$0] == UInt8(ascii: "=") })
+        else { return false }
+        let profile = Randomness.profile(text.raw(inner.lowerBound..<end))
+        return profile.digits > 0 && profile.uppers > 0 && profile.lowers > 0 && Randomness.looksRandom(profile)
     }
 
     /// Words that say what a value is or that there is none, in lower case, of at most `ShortWords.maximumLength` bytes.

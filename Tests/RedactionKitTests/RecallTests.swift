@@ -137,6 +137,25 @@ struct RecallTests {
         "sql.Open(\"mysql\", \"root:{T}@tcp(127.0.0.1:3306)/app\")",
         "INSERT INTO users (id, name, password) VALUES (1, 'bob', '{T}');",
         "INSERT INTO `users` (`passwd`, `mail`)\nVALUES\n  ('{T}', NULL),\n  ('other1', NULL);",
+        "SET PASSWORD FOR 'root'@'h' = PASSWORD('{T}');", "UPDATE mysql.user SET Password=PASSWORD('{T}') WHERE 1",
+        // A user and a password.
+        "credentials: bob:{T}", "skopeo copy --src-creds bob:{T} a b", "skopeo inspect --creds=bob:{T} x",
+        "user/password: b/" + "{T}", "username/password: bob / {T}", "stats auth  bob:{T}",
+        // Words before a password in prose.
+        "log in as admin with password {T}", "temporary password - {T}",
+        // Defaults of what is looked up.
+        "password: <%= ENV.fetch('DB', '{T}') %>", "password = os.getenv(\"DB\", \"{T}\")",
+        "'password' => env('DB_PASSWORD', '{T}'),",
+        // Forms, lists, settings.
+        "Content-Disposition: form-data; name=\"password\"\r\n\r\n{T}\r\n--x", "\"password\": [ \"{T}\" ]",
+        "d-i passwd/root-password password {T}", "setx DB_PASSWORD {T}", "set -x DB_PASSWORD {T}",
+        "enable secret {T}", "enable secret 0 {T}",
+        // Commands.
+        "wpa_passphrase Home {T}", "unrar x -p{T} a.rar", "etcdctl --user root:{T} get x",
+        // What the rules of structure find.
+        "jdbc:oracle:thin:scott/{T}@//h:1521/orcl", "jdbc:oracle:oci8:scott/{T}@orcl",
+        "network={\n\tssid=\"x\"\n\tpsk=\"{T}\"\n}", "[wifi-security]\npsk={T}", "10.0.0.1 : PSK \"{T}\"",
+        "snmp-server community {T} RO", "crypto isakmp key {T} address 10.0.0.1",
     ]
 
     @Test(arguments: passwords)
@@ -154,6 +173,50 @@ struct RecallTests {
     }
 
     /// Found by Benchmarks/compare: by chance, nearly all of its neighbouring letters are such as stand together in words.
+    /// Passwords of letters alone, where nothing else can stand.
+    @Test(arguments: [
+        "requirepass {T}", "masterauth {T}", "  bindpw {T}", "<key>password</key>\n<string>{T}</string>",
+        "<property>\n<name>db.password</name>\n<value>{T}</value>", "<entry key=\"password\">{T}</entry>",
+        "SET PASSWORD = PASSWORD('{T}')", "--creds bob:{T}", "env('DB_PASSWORD', '{T}')",
+    ])
+    func `words are found as passwords`(form: String) {
+        for word in ["maplestorm", "kitchenriver", "sunflower", "trustnobody"] {
+            let text = form.replacing("{T}", with: word) + "\n"
+            #expect(Self.isRedacted(Array(word.utf8)[...], in: text), "\(text)")
+        }
+    }
+
+    /// Sessions, outside of a header and by the name of a cookie.
+    @Test(arguments: [
+        "curl -b 'theme=dark; sid={T}' https://h.example/", "curl --cookie \"sid={T}\" https://h.example/",
+        "cookies: sid={T}",
+        "cookies = {'sid': '{T}'}", "jar.cookies.set('sid', '{T}')",
+    ])
+    func `cookies are found without a header`(form: String) {
+        var random = SplitMix(seed: 31)
+        for _ in 0..<100 {
+            let value = Self.text("abcdefghjkmnpqrstuvwxyz23456789", 30, &random) + "7"
+            let text = form.replacing("{T}", with: value) + "\n"
+            #expect(Self.isRedacted(Array(value.utf8)[...], in: text), "\(text)")
+        }
+    }
+
+    @Test func `a secret that a person chose is found`() {
+        for form in ["secret = {T}", "client_secret: \"{T}\"", "SECRET_KEY='{T}'"] {
+            for value in ["Melon<cut>!2000", "storm<cut>#7river", "Kitch<cut>en$42"] {
+                let text = form.replacing("{T}", with: value.joined) + "\n"
+                #expect(Self.isRedacted(Array(value.joined.utf8)[...], in: text), "\(form)")
+            }
+        }
+    }
+
+    @Test func `what Maven and Jenkins have encrypted is found in its braces`() {
+        let value = "COQ7CE6<cut>DU6GtcS5PzNh3kR8wYb2Lm1vXe4Ua=".joined
+        for form in ["<password>{{T}}</password>", "<privateKey>{{T}}</privateKey>"] {
+            #expect(Self.isRedacted(Array(value.utf8)[...], in: form.replacing("{T}", with: value)), "\(form)")
+        }
+    }
+
     @Test func `a long key is found whose letters look like those of words`() {
         let key = "WRN13N839igRlw7h<cut>RrUaROOlimAtxI4bU033".joined
         #expect(Self.isRedacted(Array(key.utf8)[...], in: "config 'apiKey': '\(key)', 'region': 'eu'\n"))

@@ -25,6 +25,26 @@ struct TrapTests {
             "HEAD is now at 9c41d7e Fix the parser", "uses: actions/checkout@8f4b7f84864484a7bf31766abe9204da3cbe65b3",
             "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "Merge 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d into main"),
         Trap(
+            "what is no session's token", "session_id=7d444840-9dc0-11d1-b245-5ffdce74fad2",
+            "sessionid=3bd0a2db1c65b86e37c70592a3689e53", "session=worker-17 opened", "cookies: none", "cookies = {}",
+            "curl -b 'cookies.txt' https://h.example/", "curl --cookie \"jar.txt\" https://h.example/",
+            "Cookies: disabled in settings"),
+        Trap(
+            "words about passwords", "password - required", "the password - see below - is asked for twice",
+            "username/password: required", "user/pass: optional", "auth: none:none", "credentials: same-origin",
+            "credentials: provider:default", "auth scram:sha256",
+            "\"password\": [ \"required\" ]", "password: <%= ENV.fetch('DB_PASSWORD') %>",
+            "os.getenv(\"DB_PASSWORD\", \"\")", "setx DB_PASSWORD %DB_PASSWORD%", "enable secret level",
+            "<button name=\"password\">Change</button>", "<td>Password</td><td>optional</td>",
+            "secret: ${{ secrets.X#1 }}", "secret = value#comment", "requirepass <password>",
+            "SET PASSWORD = PASSWORD(new_value)"),
+        Trap(
+            "words that are no keys of networks", "key-mgmt=wpa-psk", "#define CIPHER_PSK \"PSK-AES128-SHA256\"",
+            "TLS_PSK_WITH_AES_128_GCM_SHA256 = 0x00A8", "pri_psk->flags", "snmp-server location rack 12",
+            "crypto isakmp key rotation happens daily",
+            "jdbc:oracle:thin:@//h:1521/orcl",
+            "mnemonic: the order of the words matters and they must not be shown to other people"),
+        Trap(
             "UUIDs and trace ids", "request_id=3f1c9a52-7d84-4e0b-9c1e-52a7f0b6d813",
             "X-Request-Id: 7d444840-9dc0-11d1-b245-5ffdce74fad2",
             "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

@@ -233,13 +233,15 @@ enum pm_option {
     PM_OPTION_A_USER = 512,
     /// `-p x` if the command logs in.
     PM_OPTION_LOGIN = 1024,
+    /// `-b "name=value"`
+    PM_OPTION_COOKIE = 8192,
     /// No command: a user has been named, `-u user`.
     PM_OPTION_NAMED = 2048,
     /// No command either: the word `login`.
     PM_OPTION_LOGS_IN = 4096,
 };
 /// Bits of `pm_option`.
-#define PM_OPTION_COUNT 13
+#define PM_OPTION_COUNT 14
 
 /// Longest user before the colon of `-u user:x`, in bytes.
 #define PM_COMMAND_USER 256

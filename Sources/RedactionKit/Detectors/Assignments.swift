@@ -60,6 +60,11 @@ extension Scanner {
             }
         }
         if isProse(text, behindElement: value, range) { return end }
+        var name = name
+        if let password = passwordOfPair(text, name, value, range) {
+            name.strength = .password
+            range = password
+        }
         var before = name.start
         while text.at(before - 1) == UInt8(ascii: ".") { before -= 1 }
         guard decide(pass, name, value, range), !pass.isInsidePlaceholder(name.start), !pass.followsPlaceholder(before)
@@ -72,6 +77,40 @@ extension Scanner {
         }
         pass.add(range, rule: name.rule, confidence: 0, reason: .context)
         return end
+    }
+
+    /// Longest user's name before a password, in bytes.
+    private static let maximumUser = 64
+
+    /// `user/pass`, `login:password`
+    private func isNameOfPair(_ text: Text, _ name: CredentialName) -> Bool {
+        let users: [StaticString] = ["user/", "username/", "login/", "id/", "user:", "username:", "login:"]
+        return users.contains { text.hasFolded($0, at: name.start - $0.utf8CodeUnitCount) }
+    }
+
+    /// The password of a user and a password: `credentials: bob:x`, `--creds=bob:x`, `user/pass: …`.
+    private func passwordOfPair(_ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>) -> Range<
+        Int
+    >? {
+        let separator: UInt8
+        if name.strength == .password {
+            guard isNameOfPair(text, name) else { return nil }
+            separator = text[name.start - 1]
+        } else {
+            guard ["cred", "auth"].contains(where: { text.hasFolded($0, at: name.wordStart) }) else { return nil }
+            separator = UInt8(ascii: ":")
+        }
+        var i = range.lowerBound
+        let limit = min(range.upperBound, i + Self.maximumUser)
+        while i < limit, text[i].isIdentifier || text[i].isOne(of: "-.@") { i += 1 }
+        guard i > range.lowerBound, i < limit, text[i] == separator else { return nil }
+        let password = (i + 1)..<range.upperBound
+        let profile = Randomness.profile(text.raw(password))
+        // Words with a colon between are something else, but for the value of an option.
+        guard password.count >= 6, profile.letters > 0, text[password.lowerBound] != UInt8(ascii: "/"),
+            name.isOption || profile.digits > 0 && !isVersionOrIdentifier(text, password, profile)
+        else { return nil }
+        return password
     }
 
     /// Most blanks that are passed over on either side of an operator behind a value.
@@ -88,7 +127,18 @@ extension Scanner {
             while i < limit, text[i].isBlank { i += 1 }
         }
         var name = name
-        if value.quote == 0, !value.isOnNextLine,
+        if value.quote == 0, value.op == .colon || value.op == .equals, name.strength == .password,
+            let comma = lookupEnd(text, value.start, end)
+        {
+            i = comma
+            name.isLookedUp = true
+        } else if value.quote == 0, value.op == .colon, text.has(" / ", at: end),
+            isNameOfPair(text, name) || text.hasFolded("cred", at: name.wordStart)
+        {
+            i += 3
+            name.strength = .password
+            return i < text.count ? (Value(start: i, op: .colon, isSpaced: true), name) : nil
+        } else if value.quote == 0, !value.isOnNextLine,
             value.op == .colon || value.op == .blank || value.op == .loose || value.op == .typed
         {
             if let behind = typeEnd(text, value.start, isSpaced: value.op != .colon) {
@@ -107,11 +157,26 @@ extension Scanner {
         } else {
             return nil
         }
-        let op: Operator = text[i] == UInt8(ascii: ",") ? .member : .equals
+        let op: Operator = text[i] == UInt8(ascii: ",") && !name.isLookedUp ? .member : .equals
         i += 1
         skipBlanks()
         guard i < text.count, text[i].isQuote else { return nil }
         return (Value(start: i + 1, quote: text[i], op: op), name)
+    }
+
+    /// Longest name of an environment variable that is read, in bytes.
+    private static let maximumVariable = 64
+
+    /// The comma behind the name of an environment variable: `os.getenv("NAME", "x")`, the value `index..<end` up to its quote.
+    private func lookupEnd(_ text: Text, _ index: Int, _ end: Int) -> Int? {
+        guard text.at(end) == .quote || text.at(end) == .apostrophe, text.at(end - 1) == UInt8(ascii: "("),
+            text.findFolded("env", in: index..<end) != nil
+        else { return nil }
+        var i = end + 1
+        let limit = min(text.count, i + Self.maximumVariable)
+        while i < limit, text[i].isIdentifier { i += 1 }
+        guard i < limit, text[i] == text[end], text.at(i + 1) == UInt8(ascii: ",") else { return nil }
+        return i + 1
     }
 
     /// Longest type between a name and its value, in bytes.
@@ -172,6 +237,8 @@ extension Scanner {
         var isOption: Bool
         /// The word before the identifier belongs to it: `private key`.
         var isPhrase = false
+        /// Its value is the default of an environment variable that is looked up.
+        var isLookedUp = false
     }
 
     private func isNameByte(_ byte: UInt8) -> Bool {
@@ -302,8 +369,12 @@ extension Scanner {
 
     /// The name with what the word before `key` makes of it; nil if that says that it opens nothing.
     private func resolved(_ pass: Pass, _ name: CredentialName) -> CredentialName? {
-        guard name.strength == .weak, pass.text.hasFolded("key", at: name.wordStart) else { return name }
         var name = name
+        // Routers call a password so: `enable secret x`.
+        if name.strength == .secret, name.end - name.start == 6, pass.text.hasFolded("enable ", at: name.start - 7) {
+            name.strength = .password
+        }
+        guard name.strength == .weak, pass.text.hasFolded("key", at: name.wordStart) else { return name }
         switch owner(pass, of: name.wordStart, name.start) {
         case .credential:
             name.strength = .key
@@ -548,6 +619,10 @@ extension Scanner {
             if let behind = announcedEnd(text, i), hadBlank {
                 value.op = .blank
                 i = behind
+            } else if hadBlank, !closedName, text.at(i + 1) == .space, text.at(i + 2).isAlnum {
+                // `temporary password - x`
+                value.op = .loose
+                i += 2
             } else {
                 guard text.at(i + 1) == UInt8(ascii: ">") else { return nil }
                 i += 2
@@ -559,7 +634,10 @@ extension Scanner {
                     return nil
                 }
                 value.isElement = true
-                value.op = .member
+                // `<key>password</key><string>x</string>` is a member of a dictionary; cells of tables hold prose too.
+                let isNamed =
+                    text.hasFolded("<key>", at: name.start - 5) || text.hasFolded("<name>", at: name.start - 6)
+                value.op = isNamed ? .equals : .member
                 i = start
             } else {
                 guard text.at(i + 1) == UInt8(ascii: "-") else { return nil }
@@ -570,7 +648,7 @@ extension Scanner {
             guard text.at(name.start - 1) == UInt8(ascii: "<") || closedName && isNamingAttribute(text, name) else {
                 return nil
             }
-            if closedName { value.op = .member }
+            if closedName, !isNamedSetting(text, name) { value.op = .member }
             value.isElement = true
             i += 1
         case UInt8(ascii: "["):
@@ -606,8 +684,13 @@ extension Scanner {
         default:
             // `--password value`, netrc's `password value`, XML's `key="password" value="…"`, YAML's `name: X` and `value: Y`.
             guard hadBlank || text[i] == .lineFeed else { return nil }
-            if let verb = ["is: ", "is ", "was ", "set to ", "changed to "].first(where: { text.hasFolded($0, at: i) })
-            {
+            if let line = formField(text, name, closedName ? beforeBlanks : 0) {
+                value.start = line
+                return line < text.count ? value : nil
+            }
+            if let verb = ["is: ", "is ", "was ", "set to ", "changed to "].first(where: {
+                text.hasFolded($0, at: i)
+            }) {
                 value.op = .verb
                 i += verb.utf8CodeUnitCount
             } else if text.hasFolded("or ", at: i), text.at(i + 3).isQuote {
@@ -628,6 +711,12 @@ extension Scanner {
             } else if let behind = elementEnd(text, name, i, closedName) {
                 value.isElement = true
                 i = behind
+            } else if hadBlank, !closedName, text.has("wpa_passphrase", at: name.start) {
+                // The network's name stands before it.
+                guard let second = nextArgument(text, i), text[second] != UInt8(ascii: "-") else { return nil }
+                i = second
+            } else if hadBlank, !closedName, isSet(text, name), mayFollowBlank(text[i]) {
+                value.op = .equals
             } else if hadBlank, !closedName, mayFollowBlank(text[i]), text[i].isQuote || mayStandAlone(pass, name) {
                 value.op = .loose
             } else if hadBlank, !closedName, typeEnd(text, i, isSpaced: true) != nil {
@@ -668,6 +757,11 @@ extension Scanner {
             i += 2
             skipBlanks()
         }
+        if text.has("<%=", at: i) {
+            // ERB in YAML: `password: <%= ENV.fetch('NAME', 'x') %>`
+            i += 3
+            skipBlanks()
+        }
         if value.op == .colon || value.op == .equals, let below = lineBelow(pass, i, limit, name) {
             i = below.start
             value.isOnNextLine = true
@@ -687,9 +781,9 @@ extension Scanner {
         var wrappers = 0
         while i < text.count, wrappers < 3,
             text[i] == UInt8(ascii: "[") || text[i] == UInt8(ascii: "(") || text[i] == UInt8(ascii: "{"),
-            text.at(i + 1).isQuote
+            text.at(i + 1).isQuote || text[i] == UInt8(ascii: "[") && text.at(i + 1) == .space && text.at(i + 2).isQuote
         {
-            i += 1
+            i += text.at(i + 1).isQuote ? 1 : 2
             wrappers += 1
         }
         value.isWrapped = wrappers > 0
@@ -728,6 +822,17 @@ extension Scanner {
         if text[index].isOne(of: "05789"), text.at(index + 1).isBlank { return index + 2 }
         let options: [StaticString] = ["--plaintext ", "-string "]
         return options.first { text.hasFolded($0, at: index) }.map { index + $0.utf8CodeUnitCount }
+    }
+
+    /// What sets the name behind it to what follows a blank: `setx NAME x`, `d-i passwd/root-password password x`.
+    private func isSet(_ text: Text, _ name: CredentialName) -> Bool {
+        let words: [StaticString] = [
+            "setx ", "set -x ", "set -gx ", "setenv ", "/root-password ", "/user-password ",
+        ]
+        if words.contains(where: { text.has($0, at: name.start - $0.utf8CodeUnitCount) }) { return true }
+        // A line of a Dockerfile.
+        let line = name.start - 4
+        return text.has("ENV ", at: line) && (line == 0 || text[line - 1] == .lineFeed)
     }
 
     /// Behind the tag of an element that has attributes, as `<Password Type="text">`.
@@ -786,6 +891,23 @@ extension Scanner {
             && (text.hasFolded("key=", at: name.start - 5) || text.hasFolded("name=", at: name.start - 6))
     }
 
+    /// Elements that set what their attribute names.
+    private static let settingElements: [StaticString] = [
+        "property", "entry", "string", "item", "setting", "parameter", "param", "env-entry", "init-param",
+    ]
+
+    /// Whether the attribute that holds the name is that of an element which sets it: `<entry key="password">`; a
+    /// `<button name="password">` is another thing.
+    private func isNamedSetting(_ text: Text, _ name: CredentialName) -> Bool {
+        var i = name.start - (text.hasFolded("key=", at: name.start - 5) ? 5 : 6)
+        guard text.at(i - 1) == .space else { return false }
+        i -= 1
+        return Self.settingElements.contains { element in
+            let start = i - element.utf8CodeUnitCount
+            return text.at(start - 1) == UInt8(ascii: "<") && text.hasFolded(element, at: start)
+        }
+    }
+
     /// The content of the element that follows the closing tag at `index`: `</key><string>`.
     private func nextCell(_ text: Text, _ index: Int, _ limit: Int) -> Int? {
         var i = index + 2
@@ -807,6 +929,13 @@ extension Scanner {
         while i < limit, text[i].isBlank { i += 1 }
         guard i < limit, text[i] == UInt8(ascii: "=") else { return nil }
         return i + 1
+    }
+
+    /// Where the content of a form's field begins behind the name of one (RFC 7578, 4.2): behind an empty line.
+    private func formField(_ text: Text, _ name: CredentialName, _ nameEnd: Int) -> Int? {
+        guard nameEnd > 0, text.hasFolded("form-data; name=\"", at: name.start - 17) else { return nil }
+        let ends: [StaticString] = ["\r\n\r\n", "\n\n"]
+        return ends.first { text.has($0, at: nameEnd) }.map { nameEnd + $0.utf8CodeUnitCount }
     }
 
     /// Whether a value may begin with this byte where only a blank stands between it and its name.
@@ -1021,6 +1150,8 @@ extension Scanner {
             }
         }
         switch value.op {
+        case .call where isPasswordFunction(text, name):
+            guard spaces == 0 else { return false }
         case .verb where name.strength == .password, .call:
             // Prose and code: only what no word of either looks like.
             guard spaces == 0, range.count >= 6, profile.letters > 0, !Placeholders.speaksOfItself(text, range),
@@ -1049,8 +1180,9 @@ extension Scanner {
                 if name.wordEnd - name.wordStart == 4, name.start == name.wordStart, name.end == name.wordEnd,
                     value.op == .colon, !isPassOption(text, name)
                 {
-                    return Randomness.looksRandom(profile) && text.find("/", in: range) == nil
-                        && text.find("=", in: range) == nil
+                    return isChosen(text, range)
+                        || Randomness.looksRandom(profile) && text.find("/", in: range) == nil
+                            && text.find("=", in: range) == nil
                 }
                 if profile.digits == 0, profile.symbols == 0 {
                     // A bare word: after `=` it is one, after a colon and a blank it is prose.
@@ -1085,7 +1217,9 @@ extension Scanner {
             }
             if isPathOrURL(text, range), profile.digits == 0 { return false }
             if Placeholders.speaksOfItself(text, range) { return false }
-            if profile.digits == 0, profile.symbols == 0, value.op == .comma { return Randomness.looksRandom(profile) }
+            if profile.digits == 0, profile.symbols == 0, value.op == .comma {
+                return Randomness.looksRandom(profile) || isEnvironment(text, name)
+            }
             return true
         case .secret, .key:
             if spaces > 0 { return range.count >= Self.saltLength && isSalt(text, range, profile, spaces) }
@@ -1101,6 +1235,7 @@ extension Scanner {
                 return false
             }
             if profile.letters == 0 { return name.strength == .secret && range.count >= 12 }
+            if isChosen(text, range) || name.strength == .secret && isMarked(text, range, profile) { return true }
             if isVersionOrIdentifier(text, range, profile) { return false }
             if Randomness.looksRandom(profile) { return true }
             // Long strings of base64 or hexadecimal are no prose, nor are letters of both cases among many digits.
@@ -1110,10 +1245,42 @@ extension Scanner {
         }
     }
 
+    /// `SET PASSWORD = PASSWORD('x')` in SQL: what it is called with is the password itself.
+    private func isPasswordFunction(_ text: Text, _ name: CredentialName) -> Bool {
+        var i = name.start
+        while i > 0, name.start - i < 3, text[i - 1].isBlank { i -= 1 }
+        return text.at(i - 1) == UInt8(ascii: "=") && name.end - name.start == 8
+            && (text.has("PASSWORD", at: name.start) || text.has("password", at: name.start))
+            && text.at(name.end + 1) == .apostrophe
+    }
+
+    /// A word, a number and a mark, as people choose a password. Not `logo@2x`: the mark is the last byte.
+    private func isChosen(_ text: Text, _ range: Range<Int>) -> Bool {
+        var i = range.lowerBound
+        while i < range.upperBound, text[i].isLetter { i += 1 }
+        let letters = i - range.lowerBound
+        while i < range.upperBound, text[i].isDigit { i += 1 }
+        return range.count >= 8 && letters >= 3 && i - range.lowerBound - letters >= 2 && i == range.upperBound - 1
+            && text[i].isOne(of: "!@#$%^&*?")
+    }
+
+    /// Letters, digits and marks that hardly anything but a password has: `melon!2000`.
+    private func isMarked(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile) -> Bool {
+        profile.digits > 0 && range.contains { text[$0].isOne(of: "!#^&*$") }
+            && !range.contains { text[$0].isOne(of: "()[]{}<>:/=,;|") }
+    }
+
     /// OpenSSL's `-passin pass:x`.
     private func isPassOption(_ text: Text, _ name: CredentialName) -> Bool {
         let options: [StaticString] = ["-passin ", "-passout ", "-pass "]
         return options.contains { text.has($0, at: name.start - $0.utf8CodeUnitCount) }
+    }
+
+    /// Whether the name is that of an environment variable that is asked for, so that what follows it is its default.
+    private func isEnvironment(_ text: Text, _ name: CredentialName) -> Bool {
+        let calls: [StaticString] = ["getenv(", "env(", "env.fetch(", "environ.get(", "getordefault(", "config("]
+        return text.at(name.start - 1).isQuote
+            && calls.contains { text.hasFolded($0, at: name.start - 1 - $0.utf8CodeUnitCount) }
     }
 
     /// `getPassword("x")` is given a name.
@@ -1127,13 +1294,21 @@ extension Scanner {
         _ text: Text, _ name: CredentialName, _ value: Value, _ range: Range<Int>, _ profile: Randomness.Profile,
         _ spaces: Int
     ) -> Bool {
-        guard spaces == 0, profile.letters > 0, profile.digits > 0, !Placeholders.speaksOfItself(text, range),
-            !isPathOrURL(text, range), !isVersionOrIdentifier(text, range, profile), mayBePrecededByProse(text, name)
+        guard spaces == 0, profile.letters > 0, !Placeholders.speaksOfItself(text, range), !isPathOrURL(text, range),
+            mayBePrecededByProse(text, name)
         else { return false }
+        // Of a directive that is nothing else, any word is the password: `requirepass x`.
+        if value.quote == 0, isDirective(text, name), isWholeLine(text, name, range) { return range.count >= 6 }
+        // Gradle's `keyPassword "x"`.
+        let isQuotedWithMarks = value.quote != 0 && profile.symbols > 0 && isCompound(text, name)
+        guard profile.digits > 0 || isQuotedWithMarks, !isVersionOrIdentifier(text, range, profile) else {
+            return false
+        }
         if name.strength == .password {
             // Another assignment, a version, a digest.
             if value.quote == 0,
-                range.contains(where: { text[$0].isOne(of: "=:") }) || profile.is_hex != 0 && range.count >= 32
+                range.contains(where: { text[$0].isOne(of: "=:") })
+                    || profile.is_hex != 0 && range.count >= 32 && !text.hasFolded("storepass", at: name.end - 9)
             {
                 return false
             }
@@ -1142,8 +1317,13 @@ extension Scanner {
             if isVerdict, range.count < 8 || range.contains(where: { text[$0].isOne(of: "/=_.") }) { return false }
             if value.quote != 0 { return range.count >= 6 }
             // A directive with a line of its own: `requirepass x`.
-            if range.count >= 6, isWholeLine(text, name, range) { return true }
-            return range.count >= 8 && (Randomness.looksRandom(profile) || isCompound(text, name))
+            if range.count >= 6, isWholeLine(text, name, range),
+                text.find("/", in: range) == nil || Randomness.looksRandom(profile)
+            {
+                return true
+            }
+            return range.count >= 8
+                && (Randomness.looksRandom(profile) || isCompound(text, name) || isMixedWord(text, range, profile))
         }
         // `sig x`, `auth x`: words of sentences and of other things.
         guard Randomness.looksRandom(profile), name.isPhrase || name.wordEnd - name.wordStart >= 5,
@@ -1155,6 +1335,21 @@ extension Scanner {
         return range.count >= 16 && isCompound(text, name) && isToken(text, range)
     }
 
+    /// Names of directives and nothing else.
+    private func isDirective(_ text: Text, _ name: CredentialName) -> Bool {
+        let names: [StaticString] = ["requirepass", "masterauth", "rootpw", "bindpw", "userpw"]
+        return names.contains { $0.utf8CodeUnitCount == name.end - name.start && text.hasFolded($0, at: name.start) }
+    }
+
+    /// Letters of both cases and digits, as people are asked to choose: `Melon2000!`. Not `PBKDF2WithHmac`.
+    private func isMixedWord(_ text: Text, _ range: Range<Int>, _ profile: Randomness.Profile) -> Bool {
+        // Names of algorithms have several numbers.
+        let numbers = range.count { text[$0].isDigit && !($0 > range.lowerBound && text[$0 - 1].isDigit) }
+        guard numbers == 1 else { return false }
+        return profile.uppers > 0 && profile.lowers > 0 && profile.digits >= 2 && range.count <= 32
+            && !range.contains { text[$0].isOne(of: "/=_.:-()[]{}") }
+    }
+
     /// Whether a sentence or a command may go on with the name: it is neither a value itself nor a part of a path.
     private func mayBePrecededByProse(_ text: Text, _ name: CredentialName) -> Bool {
         name.start == 0 || text[name.start - 1].isWhitespace || text[name.start - 1].isOne(of: "\"'`(*>$#:")
@@ -1162,7 +1357,7 @@ extension Scanner {
 
     /// An identifier of several words: `API_TOKEN`, `authToken`; not a word of a sentence.
     private func isCompound(_ text: Text, _ name: CredentialName) -> Bool {
-        name.isPhrase
+        name.isPhrase || text.hasFolded("apikey", at: name.wordStart)
             || (name.start..<name.end).contains { i in
                 text[i] == UInt8(ascii: "_") || i > name.start && text[i].isUpper && text[i - 1].isLower
             }

@@ -26,6 +26,10 @@ extension Scanner {
         let options = pm_password_option(&pass.commands, text.base, index, text.count, floor, &start)
         guard options != 0, start < text.count else { return }
         func has(_ option: pm_option) -> Bool { options & option.rawValue != 0 }
+        if has(PM_OPTION_COOKIE) {
+            guard let cookie = rules.cookie, start + 1 < text.count else { return }
+            return cookieList(&pass, at: index, (start + 1, text[start]), isSet: false, cookie)
+        }
         if has(PM_OPTION_B) {
             for _ in 0..<2 {
                 guard let next = nextArgument(text, start) else { return }
@@ -106,7 +110,7 @@ extension Scanner {
     private static let maximumArgument = 128
 
     /// Where the argument behind the one at `start` begins, in its line; nil if none has begun.
-    private func nextArgument(_ text: Text, _ start: Int) -> Int? {
+    func nextArgument(_ text: Text, _ start: Int) -> Int? {
         var i = start
         let limit = min(text.count, start + min(Self.maximumArgument, limits.context / 8))
         while i < limit, !text[i].isWhitespace { i += 1 }

@@ -107,9 +107,99 @@ extension Scanner {
         // A placeholder may have taken a part of the name along.
         let before = text.at(index - 1) == UInt8(ascii: "-") ? index - 1 : index
         guard !text.at(index - 1).isIdentifier, text.hasFolded("cookie", at: index), !pass.isInsidePlaceholder(index),
-            !pass.followsPlaceholder(before), let value = fieldValue(&pass, nameEnd: index + 6)
+            !pass.followsPlaceholder(before)
+        else { return }
+        var nameEnd = index + 6
+        if text.at(nameEnd) | 0x20 == UInt8(ascii: "s") { nameEnd += 1 }
+        if cookieMembers(&pass, nameEnd, rule) { return }
+        // `curl --cookie "a=1"`
+        let isOption = text.has("--", at: index - 2) && text.at(nameEnd).isBlank && text.at(nameEnd + 1).isQuote
+        guard let value = isOption ? (nameEnd + 2, text[nameEnd + 1]) : fieldValue(&pass, nameEnd: nameEnd),
+            value.start < text.count
         else { return }
         let isSet = text.at(index - 1) == UInt8(ascii: "-") && index >= 4 && text.hasFolded("set", at: index - 4)
+        cookieList(&pass, at: index, value, isSet: isSet, rule)
+    }
+
+    /// Most bytes between the word and a cookie in code.
+    private var maximumMembers: Int { limits.context / 2 }
+
+    /// Cookies in code: `cookies = {'a': '1'}`, `cookies.set('a', '1')`. What says less than a header has to look like a session.
+    /// Returns whether there are any. A placeholder ends them, since what is behind it was farther away before.
+    private func cookieMembers(_ pass: inout Pass, _ nameEnd: Int, _ rule: Int) -> Bool {
+        let text = pass.text
+        let limit = min(text.count, nameEnd + maximumMembers)
+        var i = nameEnd
+        func skipWhitespace() { while i < limit, text[i].isWhitespace { i += 1 } }
+        let calls: [StaticString] = [".set(", ".add(", "("]
+        let isCall: Bool
+        if let call = calls.first(where: { text.hasFolded($0, at: i) }) {
+            i += call.utf8CodeUnitCount
+            isCall = true
+        } else {
+            if text.at(i).isQuote { i += 1 }
+            skipWhitespace()
+            guard i < limit, text[i].isOne(of: "=:") else { return false }
+            i += 1
+            skipWhitespace()
+            guard i < limit, text[i] == UInt8(ascii: "{") else { return false }
+            i += 1
+            isCall = false
+        }
+        var found = false
+        while i < limit {
+            skipWhitespace()
+            guard i < limit, text[i] == .quote || text[i] == .apostrophe else { return found }
+            let quote = text[i]
+            let name = i + 1
+            i = name
+            while i < limit, text[i] != quote, text[i] != .lineFeed { i += 1 }
+            guard i < limit, text[i] == quote else { return found }
+            let nameRange = name..<i
+            i += 1
+            skipWhitespace()
+            guard i < limit, text[i].isOne(of: ":,") else { return found }
+            i += 1
+            skipWhitespace()
+            guard i < limit, text[i] == .quote || text[i] == .apostrophe else { return found }
+            let end = text[i]
+            let start = i + 1
+            i = start
+            while i < text.count, i - start < limits.value, text[i] != end, text[i] != .lineFeed, text[i] != .backslash
+            {
+                i += 1
+            }
+            found = true
+            guard pass.isComplete(at: i) else {
+                if start < text.count { pass.holdFrom(start) }
+                return true
+            }
+            let value = start..<i
+            if i == start + limits.value {
+                _ = addRest(&pass, from: start, limit: i, rule: rule, quote: end)
+                return true
+            }
+            guard text[i] == end, text.find(Placeholders.mark, in: nameRange) == nil,
+                text.find(Placeholders.mark, in: value) == nil
+            else { return true }
+            if value.count >= 6, !isHarmlessCookie(text, nameRange), !Placeholders.isStandIn(text, value),
+                Randomness.looksRandom(text.raw(value))
+            {
+                pass.add(value, rule: rule, confidence: 1, reason: .context)
+            }
+            i += 1
+            skipWhitespace()
+            guard !isCall, i < limit, text[i] == UInt8(ascii: ",") else { return true }
+            i += 1
+        }
+        return found
+    }
+
+    /// The list of cookies that begins at `value.start`; what announces it begins at `index`. `isSet`: attributes follow the first.
+    func cookieList(
+        _ pass: inout Pass, at index: Int, _ value: (start: Int, quote: UInt8), isSet: Bool, _ rule: Int
+    ) {
+        let text = pass.text
         var i = value.start
         let limit = min(text.count, i + limits.value)
         if !pass.isFinal, limit == text.count, !text.raw(i..<limit).contains(.lineFeed) { pass.reopenList(at: index) }
