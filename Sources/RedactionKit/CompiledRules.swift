@@ -111,6 +111,8 @@ final class CompiledRules: Sendable {
     /// By the prefilter's number.
     let anchors: [Anchor]
     private let patterns: Mutex<[PatternKey: Result<Pattern, PatternError>]>
+    /// By rule: where its matches may begin; nil inside if that is not known.
+    private let reaches: Mutex<[Int: AnchorReach?]>
     let allowlists: [CompiledAllowlists?]
 
     /// How much a credential word says by itself; after a `weak` one (`key`, `salt`) only the value's randomness tells.
@@ -358,6 +360,7 @@ final class CompiledRules: Sendable {
         pm_tables_finish(tables.pointer)
         self.tables = tables
         patterns = Mutex([:])
+        reaches = Mutex([:])
         var paths: [Int: Pattern] = [:]
         for (index, rule) in rules.enumerated() {
             guard let regex = rule.pathRegex else { continue }
@@ -421,6 +424,17 @@ final class CompiledRules: Sendable {
             }
             patterns[key] = result
             return result
+        }
+    }
+
+    /// Where the matches of a token rule may begin before its anchors; nil if that is not known. Read off the pattern on first use, for all
+    /// streams.
+    func reach(of rule: Int) -> AnchorReach? {
+        reaches.withLock { reaches in
+            if let known = reaches[rule] { return known }
+            let reach = AnchorReach(rules[rule].regex ?? "", anchors: rules[rule].anchors)
+            reaches.updateValue(reach, forKey: rule)
+            return reach
         }
     }
 }

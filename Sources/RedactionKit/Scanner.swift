@@ -558,7 +558,7 @@ private final class SeenAnchors {
     func meet(_ rule: Int, anchor number: Int, from start: Int, _ rules: CompiledRules) -> AnchorReach? {
         if !isKnown[rule] {
             isKnown[rule] = true
-            reaches[rule] = AnchorReach(rules.rules[rule].regex ?? "", anchors: rules.rules[rule].anchors)
+            reaches[rule] = rules.reach(of: rule)
         }
         let isFirst = next[rule] == Self.unmet
         if isFirst {

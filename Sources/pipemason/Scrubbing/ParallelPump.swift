@@ -8,8 +8,9 @@ internal import RedactionKit
 /// A file is cut after line ends, and each part is scrubbed by a thread of its own, from the bytes before it as context (`Part`). So the
 /// output is the same whatever the number of threads, and memory is bounded by what waits to be delivered.
 final class ParallelPump {
-    /// Bytes of a part. Much smaller, and starting a stream shows; much larger, and memory does.
-    static let partSize: UInt64 = 256 << 10
+    /// Bytes of a part. Each is scrubbed behind `Redactor.contextLength` bytes of context, which shows in small ones; of large ones, the
+    /// memory does that many threads have in hand.
+    static func partSize(jobs: Int) -> Int { jobs <= 2 ? 1 << 20 : jobs <= 4 ? 512 << 10 : 256 << 10 }
     /// Bytes after which a line end is looked for; a line that is longer is cut.
     static let lineSearch = 64 << 10
     /// Most parts that are made and not delivered, of small files.
@@ -17,6 +18,7 @@ final class ParallelPump {
 
     private let redactor: Redactor
     private let jobs: Int
+    private let partSize: UInt64
     /// Made when there is a second part.
     private var workers: WorkerThreads?
     /// Parts in the order of the input.
@@ -27,6 +29,7 @@ final class ParallelPump {
     init(redactor: Redactor, jobs: Int) {
         self.redactor = redactor
         self.jobs = jobs
+        partSize = UInt64(Self.partSize(jobs: jobs))
     }
 
     /// Takes a file; delivers of it and of those before what is ready and must make room.
@@ -40,7 +43,7 @@ final class ParallelPump {
                 redactor, file.bytes, path: file.path.text, start: start, end: cut?.offset,
                 pool: file.wantsBytes ? pool : nil)
             while !parts.isEmpty,
-                parts.count >= Self.maximumParts || bytesInHand + size > UInt64(jobs + 1) * Self.partSize
+                parts.count >= Self.maximumParts || bytesInHand + size > UInt64(jobs + 1) * partSize
             {
                 try deliverFirst()
             }
@@ -72,8 +75,8 @@ final class ParallelPump {
 
     /// Where the part that begins at `start` ends; nil: with the file.
     private func cut(_ file: ParallelFile, after start: UInt64) throws(Failure) -> (offset: UInt64, isLineEnd: Bool)? {
-        let wanted = start + Self.partSize
-        guard wanted + Self.partSize / 2 < file.size else { return nil }
+        let wanted = start + partSize
+        guard wanted + partSize / 2 < file.size else { return nil }
         return withUnsafeTemporaryAllocation(byteCount: Self.lineSearch, alignment: 64) { buffer in
             var looked = 0
             // Most lines are short.

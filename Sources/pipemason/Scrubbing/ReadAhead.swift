@@ -9,8 +9,6 @@ internal import RedactionKit
 /// input everything that was read has been delivered, and the caller goes on piece by piece: so nothing is ever held back
 /// because more may come, whatever the number of threads.
 final class ReadAhead {
-    /// Bytes of a part, as in `ParallelPump`.
-    private static let partSize = Int(ParallelPump.partSize)
     /// Most threads: a pipe brings no more than they can do, and each has two parts in memory.
     private static let maximumThreads = 6
 
@@ -88,7 +86,7 @@ final class ReadAhead {
     }
 
     private func makeBytes() -> ReadBytes {
-        spare.popLast() ?? ReadBytes(context: redactor.contextLength, size: Self.partSize)
+        spare.popLast() ?? ReadBytes(context: redactor.contextLength, size: ParallelPump.partSize(jobs: jobs))
     }
 
     /// Gives the whole lines of `bytes` to a thread. Returns what follows them; nil if there are none, since within a line nothing can be cut.
