@@ -9,6 +9,8 @@ internal import RedactionKit
 /// input everything that was read has been delivered, and the caller goes on piece by piece: so nothing is ever held back
 /// because more may come, whatever the number of threads.
 final class ReadAhead {
+    /// Bytes of a part. A pipe holds a mebibyte: larger ones would empty it, and what would wait for input first waits for its threads.
+    private static let partSize = 256 << 10
     /// Most threads: a pipe brings no more than they can do, and each has two parts in memory.
     private static let maximumThreads = 6
 
@@ -86,7 +88,7 @@ final class ReadAhead {
     }
 
     private func makeBytes() -> ReadBytes {
-        spare.popLast() ?? ReadBytes(context: redactor.contextLength, size: ParallelPump.partSize(jobs: jobs))
+        spare.popLast() ?? ReadBytes(context: redactor.contextLength, size: Self.partSize)
     }
 
     /// Gives the whole lines of `bytes` to a thread. Returns what follows them; nil if there are none, since within a line nothing can be cut.
