@@ -211,23 +211,9 @@ enum PatternHints {
 
         /// The least count of a quantifier; 1 without one; nil if there may be none, or, `exactly`, if there may be more.
         mutating func leastCount(exactly: Bool = false) -> Int? {
-            guard let first = rest.first, first.isOne(of: "?*+{") else { return 1 }
-            rest = rest.dropFirst()
-            if first == UInt8(ascii: "+"), !exactly { return 1 }
-            guard first == UInt8(ascii: "{") else { return nil }
-            var count = 0
-            while let byte = rest.popFirst() {
-                if byte.isDigit {
-                    count = min(count * 10 + Int(byte - 0x30), 1 << 16)
-                } else if byte == UInt8(ascii: "}") {
-                    return count
-                } else {
-                    guard !exactly, byte == UInt8(ascii: ",") else { return nil }
-                    while let byte = rest.popFirst(), byte != UInt8(ascii: "}") {}
-                    return count
-                }
-            }
-            return nil
+            let mayBeNone = rest.first?.isOne(of: "?*") == true
+            guard let counts = counts(), !mayBeNone, !exactly || counts.count == 1 else { return nil }
+            return counts.lowerBound
         }
     }
 }

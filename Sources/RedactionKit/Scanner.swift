@@ -30,7 +30,8 @@ final class Scanner {
     private var decodingRooms: [UnsafeMutableBufferPointer<UInt8>] = []
     /// Rules that do not apply to this stream's path.
     private(set) var disabled: Set<Int> = []
-    private let anchors: SeenAnchors
+    /// Made at the first anchor: most texts have none.
+    private lazy var anchors = SeenAnchors(rules)
     /// The rule of a token that fills a piece of an over-long run to its end.
     var cutRule: Int?
     /// For each user's rule: offsets of the current text at which none of its matches begins.
@@ -51,7 +52,6 @@ final class Scanner {
         scratch = MatchScratch(matchLimit: limits.matchLimit)
         patterns = Array(repeating: nil, count: rules.rules.count)
         anchoredPatterns = patterns
-        anchors = SeenAnchors(rules)
         for (rule, pattern) in rules.paths {
             guard var path else { continue }
             let applies = path.withUTF8 {

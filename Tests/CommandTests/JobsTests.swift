@@ -3,7 +3,7 @@ internal import Testing
 
 /// `--jobs`: the same output, report and status, whatever the number of threads. The debug build is too slow for files of several parts.
 @Suite(.serialized, .enabled(if: Child.isRelease)) struct JobsTests {
-    /// Bytes of a part (ParallelPump.swift).
+    /// Bytes of a part of standard input, and of a file with more than four jobs (ReadAhead.swift, ParallelPump.swift).
     private static let part = 256 << 10
 
     private static func log(_ size: Int) -> [UInt8] {
@@ -22,7 +22,9 @@ internal import Testing
         + "-----E" + "ND RSA PRIV" + "ATE KEY-----\n"
 
     /// Files with something across a cut.
-    private static let files: [(name: String, bytes: [UInt8])] = {
+    private static let files = files(part)
+
+    private static func files(_ part: Int) -> [(name: String, bytes: [UInt8])] {
         func across(_ what: String) -> [UInt8] {
             let before = Array(log(part).prefix(part - what.utf8.count / 2))
             return before + [0x0a] + Array(what.utf8) + log(3 * part)
@@ -42,20 +44,20 @@ internal import Testing
             ("no-line-end-at-the-end", Array(log(3 * part).dropLast())),
             ("zeros", Array(repeating: 0, count: 3 * part)),
         ]
-    }()
+    }
 
-    @Test func `one large file`() throws {
+    /// With the bytes of a part that each number of threads has.
+    @Test(arguments: [("2", 1 << 20), ("3", 512 << 10), ("5", part)])
+    func `one large file`(jobs: String, part: Int) throws {
         let directory = Directory()
-        for (name, bytes) in Self.files {
+        for (name, bytes) in Self.files(part) {
             let path = directory.write(name, bytes)
             let one = try Child.run(["scrub", "--jobs", "1", path])
             #expect(one.status == 0)
-            for jobs in ["2", "5"] {
-                let several = try Child.run(["scrub", "--jobs", jobs, path])
-                #expect(several.status == 0, "\(name)")
-                #expect(several.output == one.output, "\(name)")
-                #expect(several.error == one.error, "\(name)")
-            }
+            let several = try Child.run(["scrub", "--jobs", jobs, path])
+            #expect(several.status == 0, "\(name)")
+            #expect(several.output == one.output, "\(name)")
+            #expect(several.error == one.error, "\(name)")
         }
     }
 
@@ -93,14 +95,14 @@ internal import Testing
             let path = directory.write("pieces", bytes)
             let one = try Child(["scrub", "--jobs", "1"], input: .file(path)).finish()
             for child in [
-                try Child(["scrub", "--jobs", "3"], input: .file(path)), try Child(["scrub", "--jobs", "3", path]),
+                try Child(["scrub", "--jobs", "5"], input: .file(path)), try Child(["scrub", "--jobs", "5", path]),
             ] {
                 let several = child.finish()
                 guard several.output == one.output else {
                     // What is random must be there to be looked at.
                     let kept = "/tmp/pipemason-jobs-\(Int.random(in: 0...999_999))"
                     try Data(bytes).write(to: URL(fileURLWithPath: kept))
-                    Issue.record("one thread and three make different texts of \(kept)")
+                    Issue.record("one thread and five make different texts of \(kept)")
                     return
                 }
             }
@@ -164,7 +166,7 @@ internal import Testing
         }
         let one = try report("1")
         #expect(one.0 == 1)
-        let several = try report("3")
+        let several = try report("5")
         #expect(several.0 == one.0)
         // All but the length of a key that was open where a part ended: it is said as far as it is known.
         func places(_ data: Data) throws -> [String] {

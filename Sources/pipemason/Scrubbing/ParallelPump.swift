@@ -8,9 +8,6 @@ internal import RedactionKit
 /// A file is cut after line ends, and each part is scrubbed by a thread of its own, from the bytes before it as context (`Part`). So the
 /// output is the same whatever the number of threads, and memory is bounded by what waits to be delivered.
 final class ParallelPump {
-    /// Bytes of a part. Each is scrubbed behind `Redactor.contextLength` bytes of context, which shows in small ones; of large ones, the
-    /// memory does that many threads have in hand.
-    static func partSize(jobs: Int) -> Int { jobs <= 2 ? 1 << 20 : jobs <= 4 ? 512 << 10 : 256 << 10 }
     /// Bytes after which a line end is looked for; a line that is longer is cut.
     static let lineSearch = 64 << 10
     /// Most parts that are made and not delivered, of small files.
@@ -18,6 +15,8 @@ final class ParallelPump {
 
     private let redactor: Redactor
     private let jobs: Int
+    /// Bytes of a part. Each is scrubbed behind `Redactor.contextLength` bytes of context, which shows in small ones; of large ones, the
+    /// memory does that many threads have in hand.
     private let partSize: UInt64
     /// Made when there is a second part.
     private var workers: WorkerThreads?
@@ -29,7 +28,7 @@ final class ParallelPump {
     init(redactor: Redactor, jobs: Int) {
         self.redactor = redactor
         self.jobs = jobs
-        partSize = UInt64(Self.partSize(jobs: jobs))
+        partSize = jobs <= 2 ? 1 << 20 : jobs <= 4 ? 512 << 10 : 256 << 10
     }
 
     /// Takes a file; delivers of it and of those before what is ready and must make room.
